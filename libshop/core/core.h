@@ -1,0 +1,383 @@
+/*
+ * core.h - what a domain includes, and all that it needs.
+ *
+ * A handler is straight-line C in a coroutine of its own: it waits without
+ * holding up the worker, frees nothing, and leaves with fail() when a rule is
+ * broken.  The file reads in the order of a request: values, shapes, routes,
+ * reading, SQL, rules, answering.
+ *
+ * Functions that take `rq` first may fail() and then do not return.
+ */
+#ifndef SHOP_CORE_H
+#define SHOP_CORE_H
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "core/banned.h"
+#include "core/value.h"
+
+struct request;
+
+
+/* --- shapes: a struct, described once ------------------------------------ */
+
+enum type {
+    END_OF_SHAPE,
+    HEAD_OF_SHAPE,              /* the struct itself: name and size          */
+    TEXT, INT, BOOL, UUID, STAMP, MONEY, JSON, TEXTS, UUIDS, LIST, OBJECT
+};
+
+typedef const char   *ctype_TEXT;
+typedef int64_t       ctype_INT;
+typedef bool          ctype_BOOL;
+typedef uuid          ctype_UUID;
+typedef stamp         ctype_STAMP;
+typedef struct money  ctype_MONEY;
+typedef json          ctype_JSON;
+typedef struct texts  ctype_TEXTS;
+typedef struct uuids  ctype_UUIDS;
+typedef struct list   ctype_LIST;
+typedef void         *ctype_OBJECT;     /* of .of, or NULL                   */
+
+enum format {
+    PLAIN,
+    EMAIL,
+    SLUG,                       /* a-z 0-9 and single hyphens                */
+    URL,                        /* absolute http(s), or a path from /        */
+    CURRENCY,                   /* three capital letters                     */
+    LOCALE,                     /* en, tr, pt-BR                             */
+    HANDLE,                     /* a-z 0-9 . _ -                             */
+    SKU,                        /* printable, no spaces at the ends          */
+    HTML                        /* text is a fragment; see html_clean()      */
+};
+
+struct field {
+    const char          *name;
+    enum type            type;
+    size_t               at;            /* offset in the struct              */
+    bool                 required;      /* in a body or query                */
+    bool                 nullable;      /* null is allowed in a body         */
+    bool                 hidden;        /* filled from a row, never shown    */
+    bool                 internal;      /* shown, never accepted             */
+    bool                 brief;         /* left out of lists                 */
+    enum format          format;
+    int64_t              min;           /* characters, items or value; for   */
+    int64_t              max;           /* max 0 is the type's own bound     */
+    const char          *prefix;        /* of a UUID: "prod"                 */
+    const char *const   *one_of;        /* NULL-ended                        */
+    const struct field  *of;            /* of a LIST or OBJECT               */
+    size_t               size;          /* of the struct, in the head only   */
+    const char          *doc;           /* a sentence for the documents      */
+};
+
+/* The first row of a shape: its struct and its name in the documents. */
+#define SHAPE(S, title)                                                       \
+    { .name = title, .type = HEAD_OF_SHAPE, .size = sizeof(struct S) }
+
+/* A member of struct S, described.  Does not compile unless m is a T. */
+#define FIELD(S, m, T, ...)                                                   \
+    { .name = #m, .type = T, .at = AT(S, m, T), ##__VA_ARGS__ }
+
+#define AT(S, m, T)                                                           \
+    (offsetof(struct S, m) + 0 * sizeof(struct { int x; _Static_assert(       \
+        __builtin_types_compatible_p(__typeof__(((struct S *) 0)->m),         \
+                                     ctype_##T), #S "." #m " is not " #T); }))
+
+#define END_SHAPE  { .type = END_OF_SHAPE }
+
+
+/* --- problems -------------------------------------------------------------- */
+
+/* RFC 9457: `code` is stable and documented, `title` is for people. */
+struct problem {
+    int          status;
+    const char  *code;
+    const char  *title;
+};
+
+/* What a broken constraint of the database means, by its name. */
+struct constraint {
+    const char            *name;
+    const struct problem  *problem;
+    const char            *pointer;     /* into the body, or NULL            */
+};
+
+
+/* --- routes ---------------------------------------------------------------- */
+
+enum method { GET = 1, POST, PUT, PATCH, DELETE };
+
+enum scope {
+#define SCOPE(id, name, doc)  SCOPE_##id,
+#include "core/scopes.def"
+#undef SCOPE
+    SCOPE_COUNT
+};
+
+/* Who may: everyone, or a caller that holds a scope. */
+#define PUBLIC      (1ull << 63)
+#define MAY(scope)  (1ull << SCOPE_##scope)
+
+enum {                          /* flags of a route                          */
+    TX         = 1 << 0,        /* one transaction, retried as a whole       */
+    ONCE       = 1 << 1,        /* Idempotency-Key is honoured               */
+    CACHED     = 1 << 2,        /* the answer is kept (public GET only)      */
+    PAGED      = 1 << 3,        /* limit, cursor, sort; reply_page()         */
+    IF_MATCH   = 1 << 4,        /* without If-Match: 428                     */
+    NO_DB      = 1 << 5,        /* answers without the database              */
+    BRIEF      = 1 << 6         /* view leaves out fields marked brief       */
+};
+
+enum {                          /* what an answer depends on, see context()  */
+    BY_LOCALE   = 1 << 0,       /* ?locale=, Accept-Language                 */
+    BY_CURRENCY = 1 << 1,       /* ?currency=                                */
+    BY_CHANNEL  = 1 << 2
+};
+
+struct stmt;
+
+struct route {
+    enum method                    method;
+    const char                    *path;        /* "/api/v1/products/:id"    */
+    void                         (*handler)(struct request *rq);
+    uint64_t                       may;         /* 0 does not start          */
+    unsigned                       flags;
+    unsigned                       axes;
+    unsigned                       status;      /* of success; 0 is 200      */
+    const struct field            *body;
+    const struct field            *query;
+    const struct field            *view;        /* of the answer             */
+    const char *const             *sorts;       /* PAGED; the first is used
+                                                   when none is asked for    */
+    const struct problem *const   *problems;    /* beside the general ones   */
+    const char                    *summary;     /* one line for OpenAPI      */
+    const char                    *media_type;  /* of success; NULL is JSON  */
+};
+
+struct shop;
+
+/* Who asks.  The only input to policy, ownership, idempotency and cost. */
+enum caller_kind { ANONYMOUS, KEY, SYSTEM };
+
+struct caller {
+    enum caller_kind   kind;
+    uuid               id;
+    uint64_t           scopes;          /* 1 << SCOPE_x                      */
+    uuid               channel_id;
+};
+
+/* What an answer of the storefront depends on besides its address. */
+struct context {
+    uuid         channel_id;
+    const char  *channel;               /* its code                          */
+    const char  *locale;                /* "en"                              */
+    const char  *fallback;              /* locale to fall back to            */
+    const char  *currency;              /* "TRY"                             */
+};
+
+/* A domain: the last thing in its _api.c.  The hooks are for the few domains
+ * that core leans on; each is set by at most one domain. */
+struct domain {
+    const char                *name;
+    const struct route        *routes;          /* ends with method 0        */
+    const struct route        *admin_routes;
+    const struct constraint   *constraints;     /* ends with name NULL       */
+    const struct stmt *const  *statements;      /* made by sql2c             */
+
+    /* The caller that a bearer token stands for: true, or false when it is
+     * unknown, expired or revoked.  Runs in the request's coroutine. */
+    bool (*authenticate)(struct request *rq, const char *token, size_t len,
+                         struct caller *out);
+
+    /* Load what context_of() needs; runs in a coroutine of its own whenever
+     * the tag "store" was touched.  The result lives on `arena`. */
+    void *(*settings_load)(struct request *rq);
+
+    /* Choose channel, locale and currency.  NULL, or the problem with the
+     * name of the query parameter in *parameter.  No waiting. */
+    const struct problem *(*context_of)(const void *settings, unsigned axes,
+                                        const char *locale,
+                                        const char *currency,
+                                        const char *accept_language,
+                                        struct context *out,
+                                        const char **parameter);
+};
+
+#define END_ROUTES  { .method = 0 }
+
+
+/* --- reading the request --------------------------------------------------- */
+
+/* The parsed body, checked by its shape; all faults are reported at once. */
+#define body(rq, S)   ((const struct S *) request_body(rq, S))
+const void *request_body(struct request *rq, const struct field *shape);
+
+/* The parsed query, checked already before the handler runs. */
+#define query(rq, S)  ((const struct S *) request_query(rq, S))
+const void *request_query(struct request *rq, const struct field *shape);
+
+/* JSON Merge Patch: lay the body over *target, which was read from the
+ * database.  Members not given stay; null makes none (if nullable). */
+#define patch(rq, S, target)  request_patch(rq, S, target)
+void request_patch(struct request *rq, const struct field *shape,
+                   void *target);
+
+/* Was the member given in the body (also as null)? */
+bool request_has(struct request *rq, const char *member);
+
+uuid        path_id(struct request *rq, const char *name, const char *prefix);
+const char *path_text(struct request *rq, const char *name);
+
+const struct caller  *caller(struct request *rq);   /* never when CACHED     */
+const struct context *context(struct request *rq);
+
+/* The page of a list that is asked for; `limit` is one more than to show. */
+struct page {
+    int64_t       limit;
+    const char   *sort;
+    struct texts  after;        /* page_key of the last row shown; n 0 first */
+};
+const struct page *page(struct request *rq);
+
+
+/* --- SQL: what sql2c's functions are made of -------------------------------- */
+
+enum lane { LANE_READ, LANE_SLOW };
+
+struct arg {                    /* a parameter, by type                      */
+    enum type     type;
+    const void   *at;           /* a variable or member of that type         */
+};
+
+struct param {                  /* one $n: where its value comes from        */
+    const char   *name;
+    enum type     type;         /* END_OF_SHAPE: from the struct, by name    */
+    uint8_t       part;         /* MONEY: 1 amount, 2 currency               */
+    uint8_t       arg;          /* index among the scalar arguments          */
+};
+
+/* A piece of a statement, with the condition under which it is used. */
+struct piece {
+    const char            *text;        /* with $1.. as written              */
+    const char            *when;        /* NULL always; else "member",
+                                           "!member", "member=value", several
+                                           with spaces: all must hold        */
+};
+
+struct stmt {
+    const char            *name;
+    const char            *text;        /* NULL when made of pieces          */
+    const struct piece    *pieces;      /* ends with text NULL; parameters
+                                           stand as \x01 followed by 1 + index
+                                           as one byte                       */
+    const struct param    *params;
+    unsigned               n_params;
+    const struct field    *in;          /* shape of the struct argument      */
+    const struct field    *out;         /* shape of a row, or NULL           */
+    enum lane              lane;
+    bool                   writes;      /* INSERT, UPDATE, DELETE, locking   */
+    bool                   staff;       /* marked `-- staff`                 */
+    unsigned              *slot;        /* a number of its own, at start     */
+};
+
+/* A statement under way.  On the handler's stack or arena. */
+struct query {
+    struct request    *rq;
+    void              *entry;           /* the lane's, NULL when it is done  */
+    const struct stmt *stmt;
+    void              *result;          /* PGresult, freed by a cleanup      */
+    const void        *in;              /* the arguments, until it is sent   */
+    const struct arg  *args;
+    struct query      *next;
+};
+
+/* Send without waiting.  `in` and `args` must live until rows are taken. */
+void  sql_start(struct request *rq, struct query *q, const struct stmt *st,
+                const void *in, const struct arg *args);
+
+/* Wait; fail() with the constraint's problem, or 500, when it failed. */
+void *sql_rows(struct request *rq, struct query *q, size_t *n);  /* array    */
+void *sql_row(struct request *rq, struct query *q);              /* or NULL  */
+size_t sql_done(struct request *rq, struct query *q);  /* rows affected      */
+
+
+/* --- rules ------------------------------------------------------------------ */
+
+/* End the request: the transaction is rolled back, the problem is the
+ * answer.  Does not return. */
+_Noreturn void fail(struct request *rq, const struct problem *p);
+
+/* The same with the place in the body ("/variants/0/sku") and a detail. */
+_Noreturn void fail_at(struct request *rq, const struct problem *p,
+                       const char *pointer, const char *detail);
+
+/* Note one fault of the body and go on; faults_check() fails with 422 and
+ * all that were noted. */
+void fault(struct request *rq, const char *pointer, const char *code,
+           const char *detail);
+void faults_check(struct request *rq);
+
+extern const struct problem not_found;          /* 404 */
+extern const struct problem gone;               /* 410 */
+extern const struct problem conflict;           /* 409 */
+extern const struct problem invalid;            /* 422, with faults */
+
+/* If-Match against the version of what was read: 412 when it differs. */
+void check_version(struct request *rq, int64_t version);
+
+void *alloc(struct request *rq, size_t size);   /* zeroed, attempt's arena   */
+const char *text_copy(struct request *rq, const char *text);
+const char *text_of(struct request *rq, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+uuid  new_id(struct request *rq);               /* UUIDv7                    */
+stamp now(struct request *rq);
+bool  uuid_is_none(uuid id);
+bool  uuid_equal(uuid a, uuid b);
+
+/* Run on a pool thread; `work` touches only `arg`.  Allowed before the first
+ * statement only. */
+void offload(struct request *rq, void (*work)(void *arg), void *arg);
+
+/* The answer is made from this: it lives until the tag is touched. */
+void tag(struct request *rq, const char *kind);
+void tag_id(struct request *rq, const char *kind, uuid id);
+
+/* The transaction changes what carries this tag. */
+void touch(struct request *rq, const char *kind);
+void touch_id(struct request *rq, const char *kind, uuid id);
+
+/* The answer is good for that long at most; INT_NONE changes nothing. */
+void valid_for(struct request *rq, int64_t seconds);
+
+
+/* --- answering -------------------------------------------------------------- */
+
+/* Stage the answer; it is sent after the commit. */
+void reply(struct request *rq, int status, const struct field *view,
+           const void *data);
+
+/* A list: `rows` hold up to page->limit rows; one more than is shown says
+ * that there is more.  The view's hidden member `page_key` (TEXTS) makes the
+ * cursor. */
+void reply_page(struct request *rq, const struct field *view,
+                const void *rows, size_t n);
+
+/* A list that comes whole: {"data": [...]}. */
+void reply_list(struct request *rq, const struct field *view,
+                const void *rows, size_t n);
+
+void reply_none(struct request *rq);            /* 204 */
+void reply_text(struct request *rq, int status, const char *type,
+                const char *text, size_t len);
+
+/* 308 to another address of the same kind of thing. */
+void reply_redirect(struct request *rq, int status, const char *location);
+
+void header(struct request *rq, const char *name, const char *value);
+
+/* ETag "vN" of an object with a version. */
+void etag_version(struct request *rq, int64_t version);
+
+#endif
