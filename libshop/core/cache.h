@@ -1,0 +1,180 @@
+/*
+ * cache.h - answers kept in memory that all workers of a machine share.
+ *
+ * Coherent, not merely fresh.  One 64-bit clock counts invalidations.  A tag
+ * ("product:UUID", "products") is a slot in a fixed table of 2^18 stamps;
+ * bumping a tag stores the next tick of the clock in its slot.  An entry
+ * remembers the clock as it was before its rows were read (`born`) and the
+ * slots of its tags, and is good only while no slot is younger than it.  Two
+ * tags in one slot cost a miss, never a lie.  A writer holds its tags before
+ * COMMIT is sent and bumps and releases them after its outcome; entries of a
+ * held tag are neither served nor stored.
+ *
+ * The right to serve at all is a lease, renewed by the poller: past it no
+ * entry is fresh (see poll.c).
+ *
+ * Layout of the memory: head, worker slots (holds and counters), stamps,
+ * fills, 64 shards.  A shard is a log: entries are appended, the oldest are
+ * overwritten, and a small index finds them.  A shard whose owner died in
+ * mid-write is wiped.
+ *
+ * Return codes: 0, or a negative SHOP_E_*; see each function.
+ */
+#ifndef SHOP_CACHE_H
+#define SHOP_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shop.h"
+
+#define CACHE_MAX_TAGS   64     /* of one entry; more are not stored         */
+#define CACHE_MAX_BODY   (256 * 1024)
+
+struct cache_map;               /* the shared memory, mapped                 */
+
+/* One process's view of it. */
+struct cache {
+    struct cache_map  *map;
+    unsigned           worker;  /* own slot                                  */
+    unsigned           workers;
+    char              *shards;
+    size_t             shard_size;
+};
+
+/* A tag by name: computed once, used for every operation. */
+typedef uint32_t cache_tag_t;
+cache_tag_t cache_tag(const char *name, size_t len);
+
+size_t cache_size_min(unsigned workers);
+
+/* Attach to `memory`; `fresh` memory is zero and is laid out first.
+ * SHOP_E_CONF when it is too small or was laid out by another version. */
+int cache_attach(struct cache *c, void *memory, size_t size, int fresh,
+                 unsigned worker, unsigned workers);
+
+/* This process takes over its worker slot: holds of a dead predecessor are
+ * cleared with a global bump, its counters go on. */
+void cache_adopt(struct cache *c);
+
+
+/* --- coherence ------------------------------------------------------------- */
+
+/* The clock now: take it before the first row is read. */
+uint64_t cache_clock(const struct cache *c);
+
+void cache_bump(struct cache *c, const cache_tag_t *tags, size_t n);
+void cache_bump_all(struct cache *c);
+
+/* Would something born then, made from these tags, still be good?  False
+ * also while one of the tags is held. */
+bool cache_good(const struct cache *c, uint64_t born,
+                const cache_tag_t *tags, size_t n);
+
+/* Hold for a commit.  SHOP_E_BUSY when this worker's hold table is full (the
+ * caller then holds everything: cache_hold_all).  `release` bumps too. */
+int  cache_hold(struct cache *c, const cache_tag_t *tags, size_t n);
+void cache_release(struct cache *c, const cache_tag_t *tags, size_t n);
+void cache_hold_all(struct cache *c);
+void cache_release_all(struct cache *c);
+
+/* Lease: entries are fresh until `until_ms` on the monotonic clock. */
+void cache_lease_set(struct cache *c, uint64_t until_ms);
+bool cache_lease_good(const struct cache *c, uint64_t now_ms);
+
+/* State of the poller, shared by those who poll in turn. */
+struct cache_poll {
+    uint64_t  xmin;             /* the next poll asks from here; 0: never    */
+    uint64_t  polls;            /* answered polls                            */
+    uint64_t  system_id;        /* of the database cluster                   */
+    uint64_t  changes;          /* rows seen                                 */
+};
+void cache_poll_get(const struct cache *c, struct cache_poll *out);
+void cache_poll_set(struct cache *c, const struct cache_poll *in);
+
+
+/* --- entries ---------------------------------------------------------------- */
+
+struct cache_key {
+    uint64_t     hash[2];
+    const char  *text;          /* compared whole                            */
+    size_t       len;
+};
+void cache_key_init(struct cache_key *k, const char *text, size_t len);
+
+struct cache_entry {
+    int          status;
+    uint64_t     born;          /* clock before the rows were read           */
+    uint64_t     expires_ms;    /* monotonic; UINT64_MAX: never              */
+    uint64_t     stored_ms;
+    shop_str_t   head;          /* what the caller made of the headers       */
+    shop_str_t   body;
+    const cache_tag_t  *tags;   /* put only                                  */
+    size_t       n_tags;
+};
+
+enum cache_state { CACHE_MISS, CACHE_FRESH, CACHE_OLD };
+
+/*
+ * Look up: memory for head and body (one block) comes from alloc(ctx, size),
+ * copied out under the shard's lock.  CACHE_FRESH: tags stand, not expired,
+ * lease good.  CACHE_OLD: only when max_stale_ms > 0 and the lease is NOT
+ * good (PostgreSQL cannot answer): an entry whose tags stood when last
+ * checked and that was stored or last seen fresh within max_stale_ms.
+ */
+enum cache_state cache_get(struct cache *c, const struct cache_key *k,
+                           uint64_t now_ms, uint32_t max_stale_ms,
+                           void *(*alloc)(void *ctx, size_t size), void *ctx,
+                           struct cache_entry *out);
+
+/* Store unless a tag is younger or held, or the entry is too big: true when
+ * stored. */
+bool cache_put(struct cache *c, const struct cache_key *k,
+               const struct cache_entry *e);
+
+/*
+ * One fill per key and machine.  True: this process fills the key now and
+ * must call cache_fill_end(); false: somebody does, look again in a moment.
+ * A claim of a dead process, or one older than `max_ms`, is taken over.
+ */
+bool cache_fill_begin(struct cache *c, const struct cache_key *k,
+                      uint64_t now_ms, uint32_t max_ms);
+void cache_fill_end(struct cache *c, const struct cache_key *k);
+
+
+/* --- counters ---------------------------------------------------------------- */
+
+enum counter {
+#define COUNTER(id, name, help)  COUNT_##id,
+#include "core/counters.def"
+#undef COUNTER
+    COUNT_N
+};
+
+#define ROUTES_MAX      256     /* series are bounded                         */
+#define STATUS_CLASSES  5
+#define BUCKETS         12      /* of a request's time; see counters.c        */
+
+struct route_count {
+    uint64_t  status[STATUS_CLASSES];
+    uint64_t  bucket[BUCKETS];
+    uint64_t  us;
+    uint64_t  db_us;
+};
+
+/* This worker's counters; only it writes them (plain stores of uint64). */
+uint64_t           *cache_counters(struct cache *c);
+struct route_count *cache_route_counters(struct cache *c);
+
+/* Of any worker, for status and metrics; the gauges of a dead one are not
+ * its successor's: NULL when the slot has never been used. */
+const uint64_t           *cache_counters_of(const struct cache *c,
+                                            unsigned worker);
+const struct route_count *cache_routes_of(const struct cache *c,
+                                          unsigned worker);
+
+/* Walk the whole map and check it: 0, or -1 with a sentence in `error`. */
+int cache_check(struct cache *c, char *error, size_t size);
+
+#endif
