@@ -1,0 +1,51 @@
+/*
+ * worker.h - what a shop is inside: one worker's everything.
+ */
+#ifndef SHOP_WORKER_H
+#define SHOP_WORKER_H
+
+#include "core/cache.h"
+#include "core/core.h"
+#include "core/coro.h"
+#include "core/db.h"
+#include "core/route.h"
+#include "shop.h"
+
+struct settings {               /* what context_of() reads                   */
+    struct arena    arena;
+    void           *data;       /* NULL: not loaded                          */
+    uint64_t        born;
+    bool            loading;
+    struct request *waiters;
+};
+
+struct shop {
+    shop_conf_t               conf;     /* strings are its own               */
+    const shop_host_ops_t    *ops;
+    void                     *host;
+    struct cache              cache;
+    void                     *own_shm;  /* taken when the host gave none     */
+    struct db                *db;
+    const struct routes      *routes;
+    struct coro_pool          coros;
+    struct arena              arena;    /* lives as long as the shop         */
+    struct request           *live;
+    struct settings           settings;
+    struct poller            *poller;
+    bool                      draining;
+    uint64_t                 *count;    /* cache_counters()                  */
+    struct route_count       *by_route;
+};
+
+#define COUNT(shop, id, n)  ((shop)->count[COUNT_##id] += (uint64_t) (n))
+
+static inline uint64_t
+shop_now_ms(const struct shop *shop)
+{
+    return shop->ops->now_ms(shop->host);
+}
+
+void shop_log(const struct shop *shop, int level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif
