@@ -41,7 +41,7 @@ UNIT_TESTS = $(filter %_test.c,$(UNIT_C))
 LIB_GEN = $(LIB_SQL:libshop/%.sql=$(B)/gen/%.sql.c)
 CTL_GEN = $(CTL_SQL:%.sql=$(B)/gen/%.sql.c)
 SQL_H   = $(patsubst %.c,%.h,$(LIB_GEN) $(CTL_GEN))
-GEN_H   = $(SQL_H) $(B)/gen/schema.h
+GEN_H   = $(SQL_H) $(if $(wildcard sql/sqitch.plan),$(B)/gen/schema.h)
 
 object   = $(patsubst %,$(B)/obj/%.o,$(basename $(1:$(B)/%=%)))
 LIB_O    = $(call object,$(LIB_C) $(LIB_GEN)) $(LIB_S:%.S=$(B)/obj/%.S.o)
@@ -53,7 +53,8 @@ COMPILE = $(CC) $(CFLAGS) $(WARN) -Ilibshop -I$(B)/gen -I$(B) -I. \
           $(CPPFLAGS) -MMD -MP
 DEFS    = -Wl,-z,defs
 
-all: $(LINKS) $(B)/libshop.a $(B)/shopctl $(NGINX_MODULE)
+all: $(LINKS) $(B)/libshop.a $(if $(CTL_C),$(B)/shopctl) \
+     $(if $(wildcard ngx_module/config),$(NGINX_MODULE))
 
 $(B)/obj/%.o: %.c $(B)/config.mk | $(GEN_H)
 	@mkdir -p $(@D)
