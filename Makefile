@@ -1,0 +1,214 @@
+# What can be made: make help.  Everything made lies in $(B); configure runs by
+# itself when it has not.  Sources are found by wildcard, so that a new domain
+# is only a folder.
+
+B ?= build
+SHELL = /bin/sh
+MAKEFLAGS += -j$(shell nproc) --no-print-directory
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all:
+
+# These work before anything is installed, so they come before configure does.
+EARLY = run stop test clean help
+ifneq ($(filter-out $(EARLY),$(or $(MAKECMDGOALS),all)),)
+include $(B)/config.mk
+endif
+
+# An older build is configured again as it was.
+$(B)/config.mk: configure
+	$(or $(CONFIGURED_AS),./configure) --builddir=$(B)
+
+NGINX_MODULE = $(B)/ngx_http_shop_module.so
+LIBSHOP      = $(B)/libshop.so.1.0.0
+LIBSHOP_UV   = $(B)/libshop-uv.so.1.0.0
+LINKS        = $(LIBSHOP:.0.0=) $(LIBSHOP:.1.0.0=) \
+               $(LIBSHOP_UV:.0.0=) $(LIBSHOP_UV:.1.0.0=)
+
+
+# Sources and objects.
+
+UV_C    = $(wildcard libshop/uv/*.c)
+LIB_C   = $(filter-out $(UV_C),$(wildcard libshop/*.c libshop/*/*.c))
+LIB_SQL = $(wildcard libshop/*/*.sql)
+LIB_S   = $(if $(filter 1,$(CORO_ASM)),$(wildcard libshop/core/*.S))
+CTL_C   = $(wildcard shopctl/*.c)
+CTL_SQL = $(wildcard shopctl/*.sql)
+UNIT_C  = $(wildcard t/unit/*.c t/unit/*/*.c)
+UNIT_TESTS = $(filter %_test.c,$(UNIT_C))
+
+LIB_GEN = $(LIB_SQL:libshop/%.sql=$(B)/gen/%.sql.c)
+CTL_GEN = $(CTL_SQL:%.sql=$(B)/gen/%.sql.c)
+SQL_H   = $(patsubst %.c,%.h,$(LIB_GEN) $(CTL_GEN))
+GEN_H   = $(SQL_H) $(if $(wildcard sql/sqitch.plan),$(B)/gen/schema.h)
+
+object   = $(patsubst %,$(B)/obj/%.o,$(basename $(1:$(B)/%=%)))
+LIB_O    = $(call object,$(LIB_C) $(LIB_GEN)) $(LIB_S:%.S=$(B)/obj/%.S.o)
+UV_O     = $(call object,$(UV_C))
+CTL_O    = $(call object,$(CTL_C) $(CTL_GEN))
+UNIT_O   = $(call object,$(UNIT_C) $(B)/gen/unit_main.c)
+
+COMPILE = $(CC) $(CFLAGS) $(WARN) -Ilibshop -I$(B)/gen -I$(B) -I. \
+          $(CPPFLAGS) -MMD -MP
+DEFS    = -Wl,-z,defs
+
+all: $(LINKS) $(B)/libshop.a $(if $(CTL_C),$(B)/shopctl) \
+     $(if $(wildcard ngx_module/config),$(NGINX_MODULE))
+
+$(B)/obj/%.o: %.c $(B)/config.mk | $(GEN_H)
+	@mkdir -p $(@D)
+	@echo "  cc $<"
+	@$(COMPILE) -c -o $@ $<
+
+$(B)/obj/t/unit/%.o: COMPILE += -It/unit
+
+$(B)/obj/%.o: $(B)/%.c $(B)/config.mk | $(GEN_H)
+	@mkdir -p $(@D)
+	@echo "  cc $<"
+	@$(COMPILE) -c -o $@ $<
+
+$(B)/obj/%.S.o: %.S $(B)/config.mk
+	@mkdir -p $(@D)
+	@echo "  as $<"
+	@$(COMPILE) -c -o $@ $<
+
+# Named statements: catalog.sql gives gen/catalog/catalog.sql.c and .h.
+define SQL2C
+	@mkdir -p $(@D)
+	@echo "  sql2c $<"
+	@tools/sql2c $< $(B)/gen/$*.sql.c $(B)/gen/$*.sql.h
+endef
+$(B)/gen/%.sql.c $(B)/gen/%.sql.h: libshop/%.sql tools/sql2c
+	$(SQL2C)
+$(B)/gen/%.sql.c $(B)/gen/%.sql.h: %.sql tools/sql2c
+	$(SQL2C)
+
+# The last change of the plan, which /readyz compares with the database's.
+$(B)/gen/schema.h: sql/sqitch.plan
+	@mkdir -p $(@D)
+	@awk '/^[^%#@ \t]/ { last = $$1 } END { \
+	    print "/* From sql/sqitch.plan. */"; \
+	    printf "#define SHOP_SCHEMA_CHANGE \"%s\"\n", last }' $< > $@
+
+$(B)/gen/unit_main.c: tools/unit-main $(UNIT_TESTS)
+	@mkdir -p $(@D)
+	@tools/unit-main $(UNIT_TESTS) > $@
+
+-include $(patsubst %.o,%.d,$(LIB_O) $(UV_O) $(CTL_O) $(UNIT_O))
+
+
+# Products.
+
+$(LIBSHOP): $(LIB_O) libshop/shop.map
+	@echo "  ld $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libshop.so.1 $(DEFS) \
+	    -Wl,--version-script=libshop/shop.map -o $@ $(LIB_O) $(LIBS)
+
+$(LIBSHOP_UV): $(UV_O) $(LIBSHOP:.1.0.0=)
+	@echo "  ld $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libshop-uv.so.1 \
+	    $(DEFS) -o $@ $(UV_O) -L$(B) -lshop $(UV_LIBS) \
+	    '-Wl,-rpath,$$ORIGIN'
+
+%.so.1: %.so.1.0.0
+	@ln -sf $(<F) $@
+%.so: %.so.1
+	@ln -sf $(<F) $@
+
+$(B)/libshop.a: $(LIB_O)
+	@rm -f $@
+	@ar rcs $@ $(LIB_O)
+
+$(B)/shopctl: $(CTL_O) $(UV_O) $(B)/libshop.a
+	@echo "  ld $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(UV_LIBS)
+
+$(B)/unit: $(UNIT_O) $(UV_O) $(B)/libshop.a
+	@echo "  ld $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(UV_LIBS) $(CMOCKA_LIBS)
+
+# nginx's warnings are its own affair; its configure takes some ten seconds
+# and runs again only when the module's list of files or our options changed.
+MODULE_FLAGS = $(filter-out -D_GNU_SOURCE -fvisibility=hidden,$(CFLAGS)) \
+               $(CPPFLAGS)
+
+$(B)/nginx/objs/Makefile: ngx_module/config tools/nginx-module $(B)/config.mk \
+                          | $(LIBSHOP:.1.0.0=)
+	@echo "  configure nginx ($(NGINX_SRC))"
+	@CC='$(CC)' MODULE_CFLAGS='$(MODULE_FLAGS)' \
+	    MODULE_LDFLAGS='$(filter -fsanitize%,$(LDFLAGS))' \
+	    tools/nginx-module $(NGINX_SRC) $(B)
+
+$(NGINX_MODULE): $(B)/nginx/objs/Makefile $(wildcard ngx_module/*.[ch]) \
+                 $(wildcard libshop/*.h libshop/core/*.h)
+	@echo "  make $@"
+	@$(if $(filter %.h,$?),rm -f $(B)/nginx/objs/addon/*/*.o)
+	@$(MAKE) -C $(B)/nginx -f objs/Makefile modules >$(B)/nginx/make.log \
+	    2>&1 || { cat $(B)/nginx/make.log; exit 1; }
+	@cp $(B)/nginx/objs/$(@F) $@
+
+
+# Running and testing.
+
+run:
+	@tools/run
+stop:
+	@tools/stop
+
+# Packages come first: with nothing installed there is nothing to build with.
+test:
+	@tools/packages install test
+	@$(MAKE) B=$(B) all $(B)/unit check-style
+	$(B)/unit
+	@SHOP_BUILD=$(B) t/run
+
+unit: $(B)/unit
+	$(B)/unit
+
+check-style:
+	tools/checkstyle
+	tools/checkdeps
+
+asan:
+	./configure --builddir=build-asan --with-asan
+	@$(MAKE) B=build-asan all build-asan/unit
+	build-asan/unit
+
+$(B)/libshop.pc: $(B)/config.mk
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' \
+	    'includedir=$${prefix}/include' '' 'Name: libshop' \
+	    'Description: A shop as a library, for nginx and other programs' \
+	    'Version: $(VERSION)' 'Libs: -L$${libdir} -lshop' \
+	    'Cflags: -I$${includedir}' > $@
+
+.PHONY: $(B)/libshop.pc
+
+INSTALL_LIB = $(DESTDIR)$(LIBDIR)
+install: all $(B)/libshop.pc
+	install -d $(INSTALL_LIB)/pkgconfig $(DESTDIR)$(PREFIX)/include \
+	    $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MODULESDIR) \
+	    $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(LIBSHOP) $(LIBSHOP_UV) $(INSTALL_LIB)
+	cp -P $(LINKS) $(INSTALL_LIB)
+	install -m 644 $(B)/libshop.pc $(INSTALL_LIB)/pkgconfig
+	install -m 644 libshop/shop.h $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(B)/shopctl $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(NGINX_MODULE) $(DESTDIR)$(MODULESDIR)
+	install -m 644 docs/man/shopctl.1 $(DESTDIR)$(PREFIX)/share/man/man1
+
+clean:
+	rm -rf $(B)
+
+help:
+	@echo 'make              build, in $(B) (B=DIR: a folder of another ./configure)'
+	@echo 'make run          a whole shop on http://127.0.0.1:8080 (PORT=)'
+	@echo 'make stop         end it; its data stays'
+	@echo 'make test         everything that is checked'
+	@echo 'make unit         the unit tests alone'
+	@echo 'make check-style  layout of the code, and who includes whom'
+	@echo 'make asan         the unit tests under AddressSanitizer and UBSan'
+	@echo 'make install      PREFIX=, DESTDIR='
+	@echo 'make clean        remove $(B)'
+
+.PHONY: all run stop test unit check-style asan install clean help
