@@ -128,7 +128,8 @@ shop_str_t ngx_http_shop_request_id(ngx_http_request_t *r);
 /* _zone.c */
 ngx_int_t ngx_http_shop_add_zones(ngx_conf_t *cf,
     ngx_http_shop_main_conf_t *smcf);
-int ngx_http_shop_zone_claim(ngx_http_shop_main_conf_t *smcf);
+int ngx_http_shop_zone_enter(ngx_http_shop_main_conf_t *smcf);
+void ngx_http_shop_zone_ready(ngx_http_shop_main_conf_t *smcf);
 void ngx_http_shop_drain(ngx_cycle_t *cycle, ngx_http_shop_main_conf_t *smcf);
 ngx_int_t ngx_http_shop_drain_handler(ngx_http_request_t *r);
 

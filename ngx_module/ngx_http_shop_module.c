@@ -277,7 +277,7 @@ open_shop(ngx_cycle_t *cycle, ngx_http_shop_main_conf_t *smcf)
     ngx_http_shop_worker_t  *worker = &ngx_http_shop_worker;
 
     smcf->shop.worker = ngx_worker;
-    smcf->shop.shm_fresh = ngx_http_shop_zone_claim(smcf);
+    smcf->shop.shm_fresh = ngx_http_shop_zone_enter(smcf);
 
     rc = shop_open(&worker->shop, &smcf->shop, &ngx_http_shop_host_ops,
                    worker);
@@ -286,6 +286,8 @@ open_shop(ngx_cycle_t *cycle, ngx_http_shop_main_conf_t *smcf)
                       "the shop cannot be opened: %s", cause(rc));
         return NGX_ERROR;
     }
+
+    ngx_http_shop_zone_ready(smcf);
 
     return ngx_http_shop_watch_exit(cycle);
 }

@@ -9,6 +9,8 @@
 #include "ngx_http_shop.h"
 
 #define NGX_HTTP_SHOP_DRAIN_PAGES  8    /* the least that nginx accepts     */
+#define NGX_HTTP_SHOP_READY        1    /* no worker has this pid           */
+#define NGX_HTTP_SHOP_PATIENCE     10000    /* milliseconds                 */
 
 typedef struct {
     ngx_atomic_t  generation;           /* counts reloads                   */
@@ -113,16 +115,63 @@ ngx_http_shop_add_zones(ngx_conf_t *cf, ngx_http_shop_main_conf_t *smcf)
 
 
 /*
- * True for the first process that opens the zone.  One that nginx starts in
- * place of a dead one inherits the same configuration, yet must not take the
- * memory for fresh: so the mark stands in the zone, in the word that the
- * allocator's header has for its user.
+ * Who opens the zone first lays it out, and the others wait for that.  How
+ * far it is stands in the zone itself (in the word that the allocator's
+ * header has for its user): a worker that nginx starts in place of a dead
+ * one inherits the configuration of a fresh zone, yet finds a used one.
+ *
+ * The word is 0, then the pid of who lays out, then NGX_HTTP_SHOP_READY.
  */
-int
-ngx_http_shop_zone_claim(ngx_http_shop_main_conf_t *smcf)
+static ngx_atomic_t *
+state_of(ngx_http_shop_main_conf_t *smcf)
 {
-    return ngx_atomic_cmp_set((ngx_atomic_t *) &pool_of(smcf->zone)->data,
-                              0, 1);
+    return (ngx_atomic_t *) &pool_of(smcf->zone)->data;
+}
+
+
+static ngx_uint_t
+is_gone(ngx_atomic_uint_t pid)
+{
+    return kill((ngx_pid_t) pid, 0) == -1 && ngx_errno == ESRCH;
+}
+
+
+/* True: this process lays the zone out, and calls _zone_ready() then.  A
+ * process is given up that died over it, or takes absurdly long. */
+int
+ngx_http_shop_zone_enter(ngx_http_shop_main_conf_t *smcf)
+{
+    ngx_uint_t          waited = 0;
+    ngx_atomic_t       *state = state_of(smcf);
+    ngx_atomic_uint_t   seen;
+
+    while ((seen = *state) != NGX_HTTP_SHOP_READY) {
+
+        if (seen == 0 || is_gone(seen) || waited == NGX_HTTP_SHOP_PATIENCE) {
+            if (!ngx_atomic_cmp_set(state, seen, ngx_pid)) {
+                continue;
+            }
+
+            if (seen != 0) {
+                ngx_memzero(smcf->shop.shm, smcf->shop.shm_size);
+            }
+
+            return 1;
+        }
+
+        ngx_msleep(1);
+        waited++;
+    }
+
+    return 0;
+}
+
+
+void
+ngx_http_shop_zone_ready(ngx_http_shop_main_conf_t *smcf)
+{
+    ngx_memory_barrier();
+    *state_of(smcf) = NGX_HTTP_SHOP_READY;
 }
 
 
