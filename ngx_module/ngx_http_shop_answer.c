@@ -47,6 +47,7 @@ keep(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
 
 /* --- headers ------------------------------------------------------------- */
 
+
 /* nginx's filters look at these two: gzip weakens the one, and leaves alone
  * what has the other. */
 static void
@@ -126,6 +127,7 @@ set_type(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
 
 /* --- a file that nginx serves -------------------------------------------- */
 
+
 /* Of the answer stay the headers that do not speak of a body. */
 static ngx_int_t
 send_file(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
@@ -161,6 +163,7 @@ send_file(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
 
 
 /* --- sending ------------------------------------------------------------- */
+
 
 static ngx_int_t
 send_body(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,

@@ -180,6 +180,7 @@ ngx_http_shop_set_location(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 /* --- secrets ------------------------------------------------------------- */
 
+
 /* Reads `fd` whole.  A secret is never logged, nor how much of it matched. */
 static char *
 secret_read(ngx_conf_t *cf, ngx_str_t *path, ngx_fd_t fd, shop_str_t *secret)

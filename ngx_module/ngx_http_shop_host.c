@@ -25,6 +25,7 @@ now_ms(void *host)
 
 /* --- descriptors --------------------------------------------------------- */
 
+
 static void
 watch_handler(ngx_event_t *ev)
 {
@@ -133,6 +134,7 @@ watch_add(void *host, shop_watch_t *w, unsigned events)
 
 /* --- timers, posted work ------------------------------------------------- */
 
+
 static void
 timer_handler(ngx_event_t *ev)
 {
@@ -196,6 +198,7 @@ post(void *host, shop_post_t *p)
 
 /* --- jobs ---------------------------------------------------------------- */
 
+
 static void
 job_work(void *data, ngx_log_t *log)
 {
@@ -242,6 +245,7 @@ offload(void *host, shop_job_t *j)
 
 /* --- the rest ------------------------------------------------------------ */
 
+
 static void
 host_log(void *host, int level, const char *text, size_t len)
 {
@@ -284,6 +288,7 @@ const shop_host_ops_t  ngx_http_shop_host_ops = {
 
 
 /* --- learning that nginx exits ------------------------------------------- */
+
 
 static void
 exit_handler(ngx_event_t *rev)

@@ -16,6 +16,7 @@ ngx_http_shop_worker_t  ngx_http_shop_worker;
 
 /* --- directives ---------------------------------------------------------- */
 
+
 /* A value of libshop's, or of ours, with its bounds. */
 #define VALUE(name, member, kind, low, high)                                  \
     { ngx_string(name), NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,                    \
@@ -70,6 +71,7 @@ static ngx_command_t  commands[] = {
 
 
 /* --- configurations ------------------------------------------------------ */
+
 
 /* Those of libshop's values that a directive sets, each with its default. */
 static const size_t  values[] = {
@@ -238,6 +240,7 @@ postconfiguration(ngx_conf_t *cf)
 
 
 /* --- processes ----------------------------------------------------------- */
+
 
 static ngx_int_t
 init_module(ngx_cycle_t *cycle)

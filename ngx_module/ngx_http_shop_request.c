@@ -30,6 +30,7 @@ static const struct {
 
 /* --- the sink ------------------------------------------------------------ */
 
+
 static void *
 sink_alloc(void *rq, size_t size)
 {
@@ -95,6 +96,7 @@ detach(void *data)
 
 
 /* --- headers ------------------------------------------------------------- */
+
 
 static ngx_int_t
 join(ngx_http_request_t *r, shop_str_t *s, const ngx_str_t *more)
@@ -173,6 +175,7 @@ take_headers(ngx_http_request_t *r, shop_request_t *in)
 
 
 /* --- path and body ------------------------------------------------------- */
+
 
 /* A request whose path nginx changed, or made up, has no path "as sent":
  * the decoded one is encoded again. */
@@ -296,6 +299,7 @@ take_body(ngx_http_request_t *r, shop_request_t *in)
 
 /* --- handlers ------------------------------------------------------------ */
 
+
 /* NGX_BUSY: the answer will come.  Else there was one, and this is what to
  * finalize with (sending it never gives NGX_BUSY). */
 static ngx_int_t
@@ -413,6 +417,7 @@ ngx_http_shop_handler(ngx_http_request_t *r)
 
 
 /* --- counters, and the errors of nginx ----------------------------------- */
+
 
 static ngx_int_t
 send_counters(ngx_http_request_t *r, const char *type,

@@ -16,6 +16,7 @@
 
 /* --- what libshop said of its answer ------------------------------------- */
 
+
 /* nginx zeroes the contexts of a request that it redirects internally, but
  * not the list of the pool's cleanups: there a context is found again. */
 static void
@@ -123,6 +124,7 @@ get_db_us(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
 
 
 /* --- request ids --------------------------------------------------------- */
+
 
 /* ^[A-Za-z0-9._-]{8,64}$: what may go into logs, documents and SQL. */
 static ngx_uint_t

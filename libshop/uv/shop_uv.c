@@ -91,6 +91,7 @@ shop_uv_shop(shop_uv_t *uv)
 
 /* --- answers ------------------------------------------------------------- */
 
+
 static size_t
 answer_size(const shop_answer_t *a)
 {
@@ -210,6 +211,7 @@ free_chunks(struct call *call)
 
 
 /* --- requests ------------------------------------------------------------ */
+
 
 static shop_str_t
 str(const char *s)

@@ -38,6 +38,7 @@ now_ms(void *host)
 
 /* --- descriptors --------------------------------------------------------- */
 
+
 static int
 uv_events(unsigned events)
 {
@@ -140,6 +141,7 @@ watch_add(void *host, shop_watch_t *w, unsigned events)
 
 /* --- timers -------------------------------------------------------------- */
 
+
 static void
 timer_del(void *host, shop_timer_t *t)
 {
@@ -218,6 +220,7 @@ timer_set(void *host, shop_timer_t *t, uint32_t ms, unsigned kind)
 
 /* --- posted work --------------------------------------------------------- */
 
+
 /* Until the queue is empty: what one posts runs in the same iteration. */
 static void
 run_posts(struct uv_host *h)
@@ -274,6 +277,7 @@ post(void *host, shop_post_t *p)
 
 /* --- jobs ---------------------------------------------------------------- */
 
+
 static void
 on_work(uv_work_t *work)
 {
@@ -318,6 +322,7 @@ offload(void *host, shop_job_t *j)
 
 
 /* --- the rest ------------------------------------------------------------ */
+
 
 static void
 log_to_stderr(void *ctx, int level, const char *text, size_t len)
@@ -368,6 +373,7 @@ const shop_host_ops_t  uv_host_ops = {
 
 
 /* --- open and close ------------------------------------------------------ */
+
 
 void
 uv_host_open(struct uv_host *h, uv_loop_t *loop, const shop_uv_log_t *log)

@@ -73,6 +73,7 @@ run(struct scene *s)
 
 /* --- timers -------------------------------------------------------------- */
 
+
 static void
 fire_a(shop_timer_t *t)
 {
@@ -158,6 +159,7 @@ test_timer__in_the_background_keeps_no_loop_alive(void **state)
 
 /* --- posts --------------------------------------------------------------- */
 
+
 static void
 run_last(shop_post_t *p)
 {
@@ -234,6 +236,7 @@ test_post__runs_after_all_timers_of_an_iteration(void **state)
 
 
 /* --- descriptors --------------------------------------------------------- */
+
 
 /* Reads one byte of those there are: a level-triggered watch comes again. */
 static void
@@ -324,6 +327,7 @@ test_watch__of_no_descriptor_is_refused(void **state)
 
 
 /* --- jobs ---------------------------------------------------------------- */
+
 
 struct task {
     shop_job_t      job;
