@@ -1,0 +1,323 @@
+/*
+ * shop_uv.c - open a shop on a libuv loop; run a request and wait.
+ *
+ * Returns SHOP_*.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "uv/uv_host.h"
+
+struct shop_uv {
+    shop_t          *shop;
+    struct uv_host   host;
+};
+
+/* Memory that libshop asked of a request's sink. */
+struct chunk {
+    struct chunk  *next;
+    _Alignas(16) char  data[];
+};
+
+struct call {
+    struct chunk   *chunks;
+    shop_answer_t  *answer;     /* our copy; NULL if memory was short       */
+    bool            done;
+};
+
+static const char  *const slots[SHOP_H_COUNT] = {
+    [SHOP_H_ACCEPT_ENCODING]  = "Accept-Encoding",
+    [SHOP_H_ACCEPT_LANGUAGE]  = "Accept-Language",
+    [SHOP_H_AUTHORIZATION]    = "Authorization",
+    [SHOP_H_CONTENT_ENCODING] = "Content-Encoding",
+    [SHOP_H_CONTENT_TYPE]     = "Content-Type",
+    [SHOP_H_IDEMPOTENCY_KEY]  = "Idempotency-Key",
+    [SHOP_H_IF_MATCH]         = "If-Match",
+    [SHOP_H_IF_NONE_MATCH]    = "If-None-Match",
+    [SHOP_H_PREFER]           = "Prefer"
+};
+
+
+int
+shop_uv_open(shop_uv_t **out, uv_loop_t *loop, const shop_conf_t *conf,
+             const shop_uv_log_t *log)
+{
+    int         rc;
+    shop_uv_t  *uv;
+
+    rc = shop_abi_check(SHOP_ABI, sizeof(shop_host_ops_t),
+                        sizeof(shop_conf_t));
+    if (rc != SHOP_OK) {
+        return rc;
+    }
+
+    uv = calloc(1, sizeof(shop_uv_t));
+    if (uv == NULL) {
+        return SHOP_E_NOMEM;
+    }
+
+    uv_host_open(&uv->host, loop, log);
+
+    rc = shop_open(&uv->shop, conf, &uv_host_ops, &uv->host);
+    if (rc != SHOP_OK) {
+        uv_host_close(&uv->host);
+        free(uv);
+        return rc;
+    }
+
+    *out = uv;
+
+    return SHOP_OK;
+}
+
+
+void
+shop_uv_close(shop_uv_t *uv)
+{
+    uv_host_finish_jobs(&uv->host);
+    shop_close(uv->shop);
+    uv_host_close(&uv->host);
+    free(uv);
+}
+
+
+shop_t *
+shop_uv_shop(shop_uv_t *uv)
+{
+    return uv->shop;
+}
+
+
+/* --- answers ------------------------------------------------------------- */
+
+
+static size_t
+answer_size(const shop_answer_t *a)
+{
+    size_t  i, size;
+
+    size = sizeof(shop_answer_t) + a->n_headers * sizeof(shop_header_t)
+           + a->content_type.len + a->body.len + a->file.len;
+
+    for (i = 0; i < a->n_headers; i++) {
+        size += a->headers[i].name.len + a->headers[i].value.len;
+    }
+
+    return size;
+}
+
+
+/* The string that `s` is to be, whose bytes go to *p. */
+static shop_str_t
+move_str(char **p, shop_str_t s)
+{
+    shop_str_t  moved = { *p, s.len };
+
+    if (s.len != 0) {
+        memcpy(*p, s.data, s.len);
+        *p += s.len;
+    }
+
+    return moved;
+}
+
+
+/* One block: the answer, its headers, then all bytes.  The texts for logs are
+ * constants of libshop. */
+static shop_answer_t *
+copy_answer(const shop_answer_t *a)
+{
+    char           *p;
+    size_t          i;
+    shop_answer_t  *copy;
+    shop_header_t  *headers;
+
+    copy = malloc(answer_size(a));
+    if (copy == NULL) {
+        return NULL;
+    }
+
+    *copy = *a;
+    headers = (shop_header_t *) (copy + 1);
+    p = (char *) (headers + a->n_headers);
+
+    for (i = 0; i < a->n_headers; i++) {
+        headers[i].name = move_str(&p, a->headers[i].name);
+        headers[i].value = move_str(&p, a->headers[i].value);
+    }
+
+    copy->headers = headers;
+    copy->content_type = move_str(&p, a->content_type);
+    copy->body = move_str(&p, a->body);
+    copy->file = move_str(&p, a->file);
+
+    return copy;
+}
+
+
+void
+shop_uv_answer_free(const shop_answer_t *answer)
+{
+    free((void *) answer);
+}
+
+
+static void *
+sink_alloc(void *rq, size_t size)
+{
+    struct call   *call = rq;
+    struct chunk  *chunk;
+
+    chunk = malloc(sizeof(struct chunk) + size);
+    if (chunk == NULL) {
+        return NULL;
+    }
+
+    chunk->next = call->chunks;
+    call->chunks = chunk;
+
+    return chunk->data;
+}
+
+
+static void
+sink_respond(void *rq, const shop_answer_t *answer)
+{
+    struct call  *call = rq;
+
+    call->answer = copy_answer(answer);
+    call->done = true;
+}
+
+
+static const shop_sink_ops_t  sink = {
+    .size = sizeof(shop_sink_ops_t),
+    .alloc = sink_alloc,
+    .respond = sink_respond
+};
+
+
+static void
+free_chunks(struct call *call)
+{
+    struct chunk  *chunk;
+
+    while ((chunk = call->chunks) != NULL) {
+        call->chunks = chunk->next;
+        free(chunk);
+    }
+}
+
+
+/* --- requests ------------------------------------------------------------ */
+
+
+static shop_str_t
+str(const char *s)
+{
+    return (shop_str_t) { s, strlen(s) };
+}
+
+
+static void
+take_header(shop_request_t *out, const shop_header_t *h)
+{
+    size_t  i;
+
+    for (i = 0; i < SHOP_H_COUNT; i++) {
+        if (out->header[i].data == NULL && h->name.len == strlen(slots[i])
+            && strncasecmp(h->name.data, slots[i], h->name.len) == 0)
+        {
+            out->header[i] = h->value;
+            return;
+        }
+    }
+}
+
+
+static void
+take_path(shop_request_t *out, const char *path)
+{
+    const char  *mark = strchr(path, '?');
+
+    out->path = str(path);
+
+    if (mark != NULL) {
+        out->path.len = (size_t) (mark - path);
+        out->query = str(mark + 1);
+    }
+}
+
+
+/* 32 hexadecimal digits, as nginx's. */
+static shop_str_t
+make_id(char *id)
+{
+    size_t               i;
+    unsigned char        bytes[16];
+    static const char    digits[] = "0123456789abcdef";
+
+    if (uv_random(NULL, NULL, bytes, sizeof(bytes), 0, NULL) != 0) {
+        return (shop_str_t) { NULL, 0 };
+    }
+
+    for (i = 0; i < sizeof(bytes); i++) {
+        id[2 * i] = digits[bytes[i] >> 4];
+        id[2 * i + 1] = digits[bytes[i] & 15];
+    }
+
+    return (shop_str_t) { id, 2 * sizeof(bytes) };
+}
+
+
+/* A request in flight has a deadline, and its timer keeps the loop going. */
+static int
+run(shop_uv_t *uv, const shop_request_t *request, struct call *call)
+{
+    int           rc;
+    shop_call_t  *handle;
+
+    uv_update_time(uv->host.loop);
+
+    rc = shop_submit(uv->shop, request, &sink, call, &handle);
+    if (rc < 0) {
+        return rc;
+    }
+
+    while (!call->done) {
+        (void) uv_run(uv->host.loop, UV_RUN_ONCE);
+    }
+
+    return call->answer != NULL ? SHOP_OK : SHOP_E_NOMEM;
+}
+
+
+int
+shop_uv_call(shop_uv_t *uv, const shop_uv_request_t *request,
+             const shop_answer_t **answer)
+{
+    int             rc;
+    char            id[32];
+    size_t          i;
+    struct call     call = { 0 };
+    shop_request_t  in = { 0 };
+
+    in.method = str(request->method);
+    in.body = request->body;
+    in.request_id = make_id(id);
+    take_path(&in, request->path);
+
+    for (i = 0; i < request->n_headers; i++) {
+        take_header(&in, &request->headers[i]);
+    }
+
+    rc = run(uv, &in, &call);
+    free_chunks(&call);
+
+    if (rc == SHOP_OK) {
+        *answer = call.answer;
+    }
+
+    return rc;
+}

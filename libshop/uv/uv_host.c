@@ -1,0 +1,447 @@
+/*
+ * uv_host.c - the host table on a libuv loop.
+ *
+ * libuv wants the memory of a handle until its close callback, some time
+ * after libshop has freed the object it belonged to.  So handles are made of
+ * their own, and the object's room holds a pointer to its handle; stopped
+ * timers are kept and used again.  Returns SHOP_*.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "uv/uv_host.h"
+
+/* A timer of libuv, lent to one shop_timer_t while that is armed. */
+struct uv_clock {
+    uv_timer_t        handle;   /* first: a handle is its clock             */
+    shop_timer_t     *timer;
+    struct uv_clock  *next_idle;
+    struct uv_clock  *next;     /* of all                                   */
+};
+
+/* What a job's room holds. */
+struct uv_task {
+    uv_work_t        work;      /* first: a work is its task                */
+    struct uv_host  *host;
+};
+
+_Static_assert(sizeof(struct uv_task) <= SHOP_HOST_PRIV, "a task fits a job");
+
+
+static uint64_t
+now_ms(void *host)
+{
+    return uv_now(((struct uv_host *) host)->loop);
+}
+
+
+/* --- descriptors --------------------------------------------------------- */
+
+
+static int
+uv_events(unsigned events)
+{
+    return (events & SHOP_RD ? UV_READABLE : 0)
+           | (events & SHOP_WR ? UV_WRITABLE : 0);
+}
+
+
+/* On an error libuv stops polling; whoever then reads or writes learns what
+ * it is, and ends the watch. */
+static void
+on_poll(uv_poll_t *poll, int status, int events)
+{
+    shop_watch_t  *w = poll->data;
+
+    if (status < 0) {
+        events = UV_READABLE | UV_WRITABLE;
+    }
+
+    w->ready(w, (events & UV_READABLE ? SHOP_RD : 0)
+                | (events & UV_WRITABLE ? SHOP_WR : 0));
+}
+
+
+static void
+on_poll_closed(uv_handle_t *handle)
+{
+    ((struct uv_host *) handle->data)->handles--;
+    free(handle);
+}
+
+
+/* `closed` makes no difference here: libuv asks epoll to forget the number
+ * and does not mind if that was forgotten already. */
+static void
+watch_del(void *host, shop_watch_t *w, int closed)
+{
+    uv_poll_t  *poll = w->host[0];
+
+    (void) closed;
+
+    if (poll == NULL) {
+        return;
+    }
+
+    w->host[0] = NULL;
+    poll->data = host;
+    uv_close((uv_handle_t *) poll, on_poll_closed);
+}
+
+
+static int
+watch_mod(void *host, shop_watch_t *w, unsigned events)
+{
+    uv_poll_t  *poll = w->host[0];
+
+    (void) host;
+
+    /* uv_poll_start() with no event would still report errors, for ever. */
+    if (events == 0) {
+        return uv_poll_stop(poll) == 0 ? SHOP_OK : SHOP_E_IO;
+    }
+
+    return uv_poll_start(poll, uv_events(events), on_poll) == 0 ? SHOP_OK
+                                                                : SHOP_E_IO;
+}
+
+
+/* A connection that idles keeps no program alive; the timer of a request
+ * that waits for it does. */
+static int
+watch_add(void *host, shop_watch_t *w, unsigned events)
+{
+    uv_poll_t       *poll;
+    struct uv_host  *h = host;
+
+    poll = malloc(sizeof(uv_poll_t));
+    if (poll == NULL) {
+        return SHOP_E_NOMEM;
+    }
+
+    if (uv_poll_init(h->loop, poll, w->fd) != 0) {
+        free(poll);
+        return SHOP_E_IO;
+    }
+
+    h->handles++;
+    poll->data = w;
+    w->host[0] = poll;
+    uv_unref((uv_handle_t *) poll);
+
+    if (watch_mod(host, w, events) != SHOP_OK) {
+        watch_del(host, w, 0);
+        return SHOP_E_IO;
+    }
+
+    return SHOP_OK;
+}
+
+
+/* --- timers -------------------------------------------------------------- */
+
+
+static void
+timer_del(void *host, shop_timer_t *t)
+{
+    struct uv_host   *h = host;
+    struct uv_clock  *clock = t->host[0];
+
+    if (clock == NULL) {
+        return;
+    }
+
+    uv_timer_stop(&clock->handle);
+    t->host[0] = NULL;
+    clock->next_idle = h->idle;
+    h->idle = clock;
+}
+
+
+static void
+on_timer(uv_timer_t *handle)
+{
+    shop_timer_t  *t = ((struct uv_clock *) handle)->timer;
+
+    timer_del(handle->data, t);
+    t->fire(t);
+}
+
+
+static struct uv_clock *
+take_clock(struct uv_host *h)
+{
+    struct uv_clock  *clock = h->idle;
+
+    if (clock != NULL) {
+        h->idle = clock->next_idle;
+        return clock;
+    }
+
+    /* The table has no way to say that a timer cannot be set, and a request
+     * without its deadline would hang: a program that is out of memory for
+     * 160 bytes ends here. */
+    clock = malloc(sizeof(struct uv_clock));
+    if (clock == NULL) {
+        abort();
+    }
+
+    (void) uv_timer_init(h->loop, &clock->handle);
+    clock->handle.data = h;
+    clock->next = h->clocks;
+    h->clocks = clock;
+    h->handles++;
+
+    return clock;
+}
+
+
+static void
+timer_set(void *host, shop_timer_t *t, uint32_t ms, unsigned kind)
+{
+    struct uv_clock  *clock = t->host[0];
+
+    if (clock == NULL) {
+        clock = take_clock(host);
+        clock->timer = t;
+        t->host[0] = clock;
+    }
+
+    if (kind == SHOP_TIMER_BACKGROUND) {
+        uv_unref((uv_handle_t *) &clock->handle);
+    } else {
+        uv_ref((uv_handle_t *) &clock->handle);
+    }
+
+    (void) uv_timer_start(&clock->handle, on_timer, ms, 0);
+}
+
+
+/* --- posted work --------------------------------------------------------- */
+
+
+/* Until the queue is empty: what one posts runs in the same iteration. */
+static void
+run_posts(struct uv_host *h)
+{
+    shop_post_t  *p;
+
+    while ((p = h->posts) != NULL) {
+        h->posts = p->host[0];
+
+        if (h->posts == NULL) {
+            h->posts_end = &h->posts;
+        }
+
+        p->host[1] = NULL;
+        p->run(p);
+    }
+
+    uv_unref((uv_handle_t *) &h->prepare);
+}
+
+
+static void
+on_prepare(uv_prepare_t *prepare)
+{
+    run_posts(prepare->data);
+}
+
+
+static void
+on_check(uv_check_t *check)
+{
+    run_posts(check->data);
+}
+
+
+/* host[0] is the next in the queue, host[1] tells that it is in it. */
+static void
+post(void *host, shop_post_t *p)
+{
+    struct uv_host  *h = host;
+
+    if (p->host[1] != NULL) {
+        return;
+    }
+
+    p->host[0] = NULL;
+    p->host[1] = h;
+    *h->posts_end = p;
+    h->posts_end = (shop_post_t **) &p->host[0];
+
+    uv_ref((uv_handle_t *) &h->prepare);
+}
+
+
+/* --- jobs ---------------------------------------------------------------- */
+
+
+static void
+on_work(uv_work_t *work)
+{
+    shop_job_t  *j = work->data;
+
+    j->work(j);
+}
+
+
+static void
+on_worked(uv_work_t *work, int status)
+{
+    shop_job_t  *j = work->data;
+
+    (void) status;
+    ((struct uv_task *) work)->host->jobs--;
+    j->done(j);
+}
+
+
+static int
+offload(void *host, shop_job_t *j)
+{
+    struct uv_host  *h = host;
+    struct uv_task  *task = (struct uv_task *) j->host;
+
+    if (h->closing || h->jobs == UV_HOST_JOBS_MAX) {
+        return SHOP_E_BUSY;
+    }
+
+    task->work.data = j;
+    task->host = h;
+
+    if (uv_queue_work(h->loop, &task->work, on_work, on_worked) != 0) {
+        return SHOP_E_BUSY;
+    }
+
+    h->jobs++;
+
+    return SHOP_OK;
+}
+
+
+/* --- the rest ------------------------------------------------------------ */
+
+
+static void
+log_to_stderr(void *ctx, int level, const char *text, size_t len)
+{
+    static const char  *const names[] = {
+        [SHOP_LOG_ERROR] = "error",
+        [SHOP_LOG_WARN] = "warning"
+    };
+
+    (void) ctx;
+
+    if (level == SHOP_LOG_ERROR || level == SHOP_LOG_WARN) {
+        fprintf(stderr, "shop: %s: %.*s\n", names[level], (int) len, text);
+    }
+}
+
+
+static void
+host_log(void *host, int level, const char *text, size_t len)
+{
+    struct uv_host  *h = host;
+
+    h->log.write(h->log.ctx, level, text, len);
+}
+
+
+static int
+draining(void *host)
+{
+    return ((struct uv_host *) host)->closing;
+}
+
+
+const shop_host_ops_t  uv_host_ops = {
+    .abi = SHOP_ABI,
+    .size = sizeof(shop_host_ops_t),
+    .now_ms = now_ms,
+    .watch_add = watch_add,
+    .watch_mod = watch_mod,
+    .watch_del = watch_del,
+    .timer_set = timer_set,
+    .timer_del = timer_del,
+    .post = post,
+    .offload = offload,
+    .log = host_log,
+    .draining = draining
+};
+
+
+/* --- open and close ------------------------------------------------------ */
+
+
+void
+uv_host_open(struct uv_host *h, uv_loop_t *loop, const shop_uv_log_t *log)
+{
+    memset(h, 0, sizeof(struct uv_host));
+
+    h->loop = loop;
+    h->log.write = log_to_stderr;
+    h->posts_end = &h->posts;
+
+    if (log != NULL) {
+        h->log = *log;
+    }
+
+    (void) uv_prepare_init(loop, &h->prepare);
+    (void) uv_check_init(loop, &h->check);
+    h->prepare.data = h;
+    h->check.data = h;
+    h->handles = 2;
+
+    (void) uv_prepare_start(&h->prepare, on_prepare);
+    (void) uv_check_start(&h->check, on_check);
+    uv_unref((uv_handle_t *) &h->prepare);
+    uv_unref((uv_handle_t *) &h->check);
+    uv_update_time(loop);
+}
+
+
+void
+uv_host_finish_jobs(struct uv_host *h)
+{
+    h->closing = true;
+
+    while (h->jobs != 0) {
+        (void) uv_run(h->loop, UV_RUN_ONCE);
+    }
+}
+
+
+static void
+on_closed(uv_handle_t *handle)
+{
+    ((struct uv_host *) handle->data)->handles--;
+}
+
+
+static void
+on_clock_closed(uv_handle_t *handle)
+{
+    on_closed(handle);
+    free(handle);
+}
+
+
+void
+uv_host_close(struct uv_host *h)
+{
+    struct uv_clock  *clock;
+
+    while ((clock = h->clocks) != NULL) {
+        h->clocks = clock->next;
+        uv_close((uv_handle_t *) &clock->handle, on_clock_closed);
+    }
+
+    uv_close((uv_handle_t *) &h->prepare, on_closed);
+    uv_close((uv_handle_t *) &h->check, on_closed);
+
+    while (h->handles != 0) {
+        (void) uv_run(h->loop, UV_RUN_ONCE);
+    }
+}

@@ -1,0 +1,147 @@
+/*
+ * ngx_http_shop.h - what the files of the module share.
+ *
+ * The module is thin: it reads directives, hands requests to libshop, sends
+ * its answers, and lends it nginx's event loop, threads and shared memory.
+ * Functions return nginx's codes (NGX_OK ...) towards nginx and SHOP_*
+ * towards libshop.
+ *
+ *     ngx_http_shop_module.c     directives, module record, processes
+ *     ngx_http_shop_conf.c       what a directive accepts
+ *     ngx_http_shop_request.c    nginx request -> shop_request_t
+ *     ngx_http_shop_answer.c     shop_answer_t -> nginx response
+ *     ngx_http_shop_variables.c  $shop_route and the like
+ *     ngx_http_shop_zone.c       shared memory; draining at reload
+ *     ngx_http_shop_host.c       the host table
+ */
+#ifndef NGX_HTTP_SHOP_H
+#define NGX_HTTP_SHOP_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_http.h>
+#include <ngx_thread_pool.h>
+
+#include "shop.h"
+
+#if !(NGX_THREADS)
+#error "the shop module needs nginx built --with-threads"
+#endif
+
+
+/* The directives of http{}. */
+typedef struct {
+    shop_conf_t         shop;           /* what libshop is told             */
+    size_t              zone_size;
+    uint32_t            drain_time;     /* milliseconds                     */
+    ngx_thread_pool_t  *thread_pool;    /* runs libshop's jobs              */
+
+    ngx_cycle_t        *cycle;
+    ngx_shm_zone_t     *zone;           /* if used                          */
+    ngx_shm_zone_t     *drain_zone;
+    ngx_uint_t          generation;     /* counts reloads                   */
+    ngx_int_t           request_id;     /* index of $shop_request_id        */
+    unsigned            used:1;         /* some location needs a shop       */
+} ngx_http_shop_main_conf_t;
+
+typedef struct {
+    ngx_http_handler_pt  handler;       /* what the location is, or NULL    */
+} ngx_http_shop_loc_conf_t;
+
+/* Memory of a request that libshop was lent last: what it hands back from
+ * there need not be copied. */
+typedef struct {
+    const char  *start;
+    const char  *end;
+} ngx_http_shop_block_t;
+
+/* A request that libshop has, or had. */
+typedef struct {
+    ngx_http_request_t    *request;
+    shop_call_t           *call;        /* while the answer is outstanding  */
+    shop_request_t         input;
+    ngx_http_shop_block_t  lent;
+    ngx_int_t              rc;          /* of an answer given at once       */
+    unsigned               submitting:1;
+
+    /* Of the answer, for logs. */
+    const char            *route;
+    const char            *caller;
+    const char            *cache;
+    uint32_t               db_us;
+} ngx_http_shop_ctx_t;
+
+/* This process's shop.  `shop` is NULL where no location uses it. */
+typedef struct {
+    shop_t                     *shop;
+    ngx_http_shop_main_conf_t  *conf;
+    ngx_connection_t           *watcher;    /* learns that nginx exits      */
+    uint64_t                    id_seed;    /* request ids: seed and ...    */
+    uint64_t                    id_count;   /* ... how many were made       */
+    unsigned                    closing:1;
+} ngx_http_shop_worker_t;
+
+extern ngx_module_t             ngx_http_shop_module;
+extern ngx_http_shop_worker_t   ngx_http_shop_worker;
+extern const shop_host_ops_t    ngx_http_shop_host_ops;
+extern const shop_sink_ops_t    ngx_http_shop_sink_ops;
+
+
+/* _conf.c: values of directives, with a sentence about what is allowed. */
+
+#define NGX_HTTP_SHOP_UNSET  0xffffffff
+
+enum { NGX_HTTP_SHOP_NUMBER, NGX_HTTP_SHOP_SIZE, NGX_HTTP_SHOP_TIME };
+
+typedef struct {
+    int       kind;
+    uint32_t  low;
+    uint32_t  high;
+} ngx_http_shop_bounds_t;
+
+char *ngx_http_shop_set_value(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_shop_set_string(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_shop_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_shop_set_pool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_shop_set_location(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_shop_set_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* _request.c: content handlers. */
+ngx_int_t ngx_http_shop_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_shop_status_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_shop_metrics_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_shop_problem_handler(ngx_http_request_t *r);
+
+/* _answer.c: send, with the code to finalize the request with. */
+ngx_int_t ngx_http_shop_send(ngx_http_request_t *r,
+    const ngx_http_shop_block_t *lent, const shop_answer_t *answer);
+ngx_int_t ngx_http_shop_send_problem(ngx_http_request_t *r, int status);
+
+/* _variables.c */
+ngx_int_t ngx_http_shop_add_variables(ngx_conf_t *cf);
+ngx_int_t ngx_http_shop_keep_ctx(ngx_http_request_t *r,
+    ngx_http_shop_ctx_t *ctx);
+shop_str_t ngx_http_shop_request_id(ngx_http_request_t *r);
+
+/* _zone.c */
+ngx_int_t ngx_http_shop_add_zones(ngx_conf_t *cf,
+    ngx_http_shop_main_conf_t *smcf);
+int ngx_http_shop_zone_enter(ngx_http_shop_main_conf_t *smcf);
+void ngx_http_shop_zone_ready(ngx_http_shop_main_conf_t *smcf);
+void ngx_http_shop_drain(ngx_cycle_t *cycle, ngx_http_shop_main_conf_t *smcf);
+ngx_int_t ngx_http_shop_drain_handler(ngx_http_request_t *r);
+
+/* _host.c */
+ngx_int_t ngx_http_shop_watch_exit(ngx_cycle_t *cycle);
+void ngx_http_shop_unwatch_exit(void);
+
+
+static ngx_inline shop_str_t
+ngx_http_shop_str(const ngx_str_t *s)
+{
+    return (shop_str_t) { (const char *) s->data, s->len };
+}
+
+#endif

@@ -1,0 +1,280 @@
+/*
+ * ngx_http_shop_answer.c - a shop_answer_t becomes nginx's response.
+ *
+ * Returns what the request is to be finalized with: the code of the output
+ * filters, never a status, for nginx would send a page of its own for it.
+ */
+#include "ngx_http_shop.h"
+
+#define NGX_HTTP_SHOP_PROBLEM_MAX  1024
+
+#define equals(s, literal)                                                    \
+    ((s).len == sizeof(literal) - 1                                           \
+     && ngx_strncasecmp((u_char *) (s).data, (u_char *) literal,              \
+                        sizeof(literal) - 1) == 0)
+
+
+static ngx_uint_t
+is_lent(const ngx_http_shop_block_t *lent, const shop_str_t *s)
+{
+    return s->data >= lent->start && s->data + s->len <= lent->end;
+}
+
+
+/* What the answer says is libshop's until we return, and nginx's log reads
+ * headers later: all but what lies in the request's own memory is copied. */
+static ngx_int_t
+keep(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
+    const shop_str_t *s, ngx_str_t *out)
+{
+    out->len = s->len;
+
+    if (s->len == 0 || is_lent(lent, s)) {
+        out->data = (u_char *) s->data;
+        return NGX_OK;
+    }
+
+    out->data = ngx_pnalloc(r->pool, s->len);
+    if (out->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(out->data, s->data, s->len);
+
+    return NGX_OK;
+}
+
+
+/* --- headers ------------------------------------------------------------- */
+
+
+/* nginx's filters look at these two: gzip weakens the one, and leaves alone
+ * what has the other. */
+static void
+mark_header(ngx_http_request_t *r, ngx_table_elt_t *h)
+{
+    if (equals(h->key, "ETag")) {
+        r->headers_out.etag = h;
+
+    } else if (equals(h->key, "Content-Encoding")) {
+        r->headers_out.content_encoding = h;
+    }
+}
+
+
+static ngx_int_t
+push_header(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
+    const shop_header_t *header)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    if (keep(r, lent, &header->name, &h->key) != NGX_OK
+        || keep(r, lent, &header->value, &h->value) != NGX_OK)
+    {
+        return NGX_ERROR;               /* hash is 0 yet: it is not sent    */
+    }
+
+    h->hash = 1;
+    mark_header(r, h);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+push_headers(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
+    const shop_answer_t *answer)
+{
+    size_t  i;
+
+    for (i = 0; i < answer->n_headers; i++) {
+        if (push_header(r, lent, &answer->headers[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* The media type that gzip_types is compared with ends at a semicolon. */
+static ngx_int_t
+set_type(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
+    const shop_str_t *content_type)
+{
+    u_char     *mark;
+    ngx_str_t  *type = &r->headers_out.content_type;
+
+    if (keep(r, lent, content_type, type) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    mark = ngx_strlchr(type->data, type->data + type->len, ';');
+    r->headers_out.content_type_len = mark ? (size_t) (mark - type->data)
+                                           : type->len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    return NGX_OK;
+}
+
+
+/* --- a file that nginx serves -------------------------------------------- */
+
+
+/* Of the answer stay the headers that do not speak of a body. */
+static ngx_int_t
+send_file(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
+    const shop_answer_t *answer)
+{
+    size_t                i;
+    ngx_str_t             uri;
+    const shop_header_t  *h;
+    ngx_http_shop_ctx_t  *ctx;
+
+    for (i = 0; i < answer->n_headers; i++) {
+        h = &answer->headers[i];
+
+        if (equals(h->name, "ETag") || equals(h->name, "Content-Encoding")) {
+            continue;
+        }
+
+        if (push_header(r, lent, h) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_shop_module);
+
+    if (keep(r, lent, &answer->file, &uri) != NGX_OK
+        || ngx_http_shop_keep_ctx(r, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_internal_redirect(r, &uri, NULL);
+}
+
+
+/* --- sending ------------------------------------------------------------- */
+
+
+static ngx_int_t
+send_body(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
+    const shop_str_t *body)
+{
+    ngx_int_t    rc;
+    ngx_buf_t   *b;
+    ngx_str_t    data;
+    ngx_chain_t  out;
+
+    rc = ngx_http_send_header(r);
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL || keep(r, lent, body, &data) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    b->pos = data.data;
+    b->last = data.data + data.len;
+    b->memory = data.len ? 1 : 0;
+    b->sync = data.len ? 0 : 1;
+    b->last_buf = (r == r->main);
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+ngx_int_t
+ngx_http_shop_send(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
+    const shop_answer_t *answer)
+{
+    if (answer->file.len != 0) {
+        return send_file(r, lent, answer);
+    }
+
+    r->headers_out.status = answer->status;
+
+    if (push_headers(r, lent, answer) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* libshop compared If-Match and If-None-Match: with the state before a
+     * change, where nginx would compare with the one after. */
+    r->disable_not_modified = 1;
+
+    if (answer->status == NGX_HTTP_NOT_MODIFIED) {
+        r->headers_out.content_length_n = -1;
+
+    } else if (set_type(r, lent, &answer->content_type) == NGX_OK) {
+        r->headers_out.content_length_n = answer->body.len;
+
+    } else {
+        return NGX_ERROR;
+    }
+
+    return send_body(r, lent, &answer->body);
+}
+
+
+/* The header that a refusal owes, beside the id.  405 comes from files and
+ * counters, which are only read; after one second a limit may have room. */
+static size_t
+refusal_headers(int status, shop_header_t *h)
+{
+    switch (status) {
+    case NGX_HTTP_NOT_ALLOWED:
+        *h = (shop_header_t) { { "Allow", 5 }, { "GET, HEAD", 9 } };
+        return 1;
+    case NGX_HTTP_TOO_MANY_REQUESTS:
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+        *h = (shop_header_t) { { "Retry-After", 11 }, { "1", 1 } };
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+
+/* What nginx or the module refuses. */
+ngx_int_t
+ngx_http_shop_send_problem(ngx_http_request_t *r, int status)
+{
+    char                  *buf;
+    shop_str_t             id;
+    shop_answer_t          answer = { .status = status };
+    shop_header_t          headers[2];
+    ngx_http_shop_block_t  lent;
+
+    buf = ngx_pnalloc(r->pool, NGX_HTTP_SHOP_PROBLEM_MAX);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    lent.start = buf;
+    lent.end = buf + NGX_HTTP_SHOP_PROBLEM_MAX;
+    id = ngx_http_shop_request_id(r);
+
+    answer.content_type = (shop_str_t) { "application/problem+json", 24 };
+    answer.body.data = buf;
+    answer.body.len = shop_problem(status, id, buf, NGX_HTTP_SHOP_PROBLEM_MAX);
+
+    headers[0] = (shop_header_t) { { "X-Request-Id", 12 }, id };
+    answer.headers = headers;
+    answer.n_headers = 1 + refusal_headers(status, &headers[1]);
+
+    return ngx_http_shop_send(r, &lent, &answer);
+}

@@ -1,0 +1,368 @@
+/*
+ * ngx_http_shop_module.c - directives, the module record, and what happens
+ * when a process starts and ends.  Returns nginx's codes.
+ */
+#include "ngx_http_shop.h"
+
+#include <sys/random.h>
+
+#define NGX_HTTP_SHOP_ERROR_MAX   512
+#define NGX_HTTP_SHOP_ZONE_SIZE   (64 * 1024 * 1024)
+#define NGX_HTTP_SHOP_DRAIN_TIME  2000
+
+
+ngx_http_shop_worker_t  ngx_http_shop_worker;
+
+
+/* --- directives ---------------------------------------------------------- */
+
+
+/* A value of libshop's, or of ours, with its bounds. */
+#define VALUE(name, member, kind, low, high)                                  \
+    { ngx_string(name), NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,                    \
+      ngx_http_shop_set_value, NGX_HTTP_MAIN_CONF_OFFSET,                     \
+      offsetof(ngx_http_shop_main_conf_t, member),                            \
+      &(ngx_http_shop_bounds_t) { NGX_HTTP_SHOP_ ## kind, low, high } }
+
+#define STRING(name, member)                                                  \
+    { ngx_string(name), NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,                    \
+      ngx_http_shop_set_string, NGX_HTTP_MAIN_CONF_OFFSET,                    \
+      offsetof(ngx_http_shop_main_conf_t, member), NULL }
+
+#define MAIN(name, arguments, set)                                            \
+    { ngx_string(name), NGX_HTTP_MAIN_CONF|arguments, set,                    \
+      NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL }
+
+#define LOCATION(name, handler)                                               \
+    { ngx_string(name), NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,                    \
+      ngx_http_shop_set_location, NGX_HTTP_LOC_CONF_OFFSET, 0,                \
+      &(ngx_http_handler_pt) { handler } }
+
+#define HOUR  (60 * 60 * 1000)
+#define KB    1024
+
+static ngx_command_t  commands[] = {
+
+    LOCATION("shop", ngx_http_shop_handler),
+    LOCATION("shop_status", ngx_http_shop_status_handler),
+    LOCATION("shop_metrics", ngx_http_shop_metrics_handler),
+    LOCATION("shop_problem", ngx_http_shop_problem_handler),
+
+    STRING("shop_database", shop.database),
+    STRING("shop_memcached", shop.memcached),
+    MAIN("shop_secret", NGX_CONF_TAKE23, ngx_http_shop_set_secret),
+    MAIN("shop_thread_pool", NGX_CONF_TAKE1, ngx_http_shop_set_pool),
+
+    MAIN("shop_cache_zone", NGX_CONF_TAKE1, ngx_http_shop_set_zone),
+    VALUE("shop_cache_stale", shop.cache_stale_ms, TIME, 0, 24 * HOUR),
+
+    VALUE("shop_deadline", shop.deadline_ms, TIME, 100, HOUR),
+    VALUE("shop_drain_time", drain_time, TIME, 0, 60000),
+    VALUE("shop_max_coroutines", shop.max_coroutines, NUMBER, 16, 65536),
+    VALUE("shop_stack_size", shop.stack_size, SIZE, 32 * KB, 1024 * KB),
+
+    VALUE("shop_read_connections", shop.read_connections, NUMBER, 1, 16),
+    VALUE("shop_slow_connections", shop.slow_connections, NUMBER, 1, 64),
+    VALUE("shop_tx_connections", shop.tx_connections, NUMBER, 1, 64),
+    VALUE("shop_tx_queue", shop.tx_queue, NUMBER, 0, 65536),
+
+    ngx_null_command
+};
+
+
+/* --- configurations ------------------------------------------------------ */
+
+
+/* Those of libshop's values that a directive sets, each with its default. */
+static const size_t  values[] = {
+    offsetof(shop_conf_t, cache_stale_ms),
+    offsetof(shop_conf_t, deadline_ms),
+    offsetof(shop_conf_t, max_coroutines),
+    offsetof(shop_conf_t, stack_size),
+    offsetof(shop_conf_t, read_connections),
+    offsetof(shop_conf_t, slow_connections),
+    offsetof(shop_conf_t, tx_connections),
+    offsetof(shop_conf_t, tx_queue)
+};
+
+#define N_VALUES             (sizeof(values) / sizeof(values[0]))
+#define value_at(conf, i)    ((uint32_t *) ((u_char *) (conf) + values[i]))
+
+
+static void *
+create_main_conf(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i;
+    ngx_http_shop_main_conf_t  *smcf;
+
+    smcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_shop_main_conf_t));
+    if (smcf == NULL) {
+        return NULL;
+    }
+
+    smcf->shop = (shop_conf_t) SHOP_CONF_INIT;
+
+    for (i = 0; i < N_VALUES; i++) {
+        *value_at(&smcf->shop, i) = NGX_HTTP_SHOP_UNSET;
+    }
+
+    smcf->drain_time = NGX_HTTP_SHOP_UNSET;
+    smcf->cycle = cf->cycle;
+
+    return smcf;
+}
+
+
+static void
+set_defaults(ngx_http_shop_main_conf_t *smcf)
+{
+    ngx_uint_t   i;
+    shop_conf_t  defaults = SHOP_CONF_INIT;
+
+    for (i = 0; i < N_VALUES; i++) {
+        if (*value_at(&smcf->shop, i) == NGX_HTTP_SHOP_UNSET) {
+            *value_at(&smcf->shop, i) = *value_at(&defaults, i);
+        }
+    }
+
+    if (smcf->drain_time == NGX_HTTP_SHOP_UNSET) {
+        smcf->drain_time = NGX_HTTP_SHOP_DRAIN_TIME;
+    }
+
+    if (smcf->zone_size == 0) {
+        smcf->zone_size = NGX_HTTP_SHOP_ZONE_SIZE;
+    }
+}
+
+
+static char *
+init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    char                        error[NGX_HTTP_SHOP_ERROR_MAX] = "";
+    ngx_http_shop_main_conf_t  *smcf = conf;
+
+    set_defaults(smcf);
+
+    if (smcf->used && shop_conf_check(&smcf->shop, error, sizeof(error))) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "shop: %s", error);
+        return NGX_CONF_ERROR;
+    }
+
+    if (smcf->used && smcf->thread_pool == NULL) {
+        smcf->thread_pool = ngx_thread_pool_add(cf, NULL);
+        if (smcf->thread_pool == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return ngx_http_shop_add_zones(cf, smcf) == NGX_OK ? NGX_CONF_OK
+                                                       : NGX_CONF_ERROR;
+}
+
+
+static void *
+create_loc_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_shop_loc_conf_t));
+}
+
+
+/* nginx writes what does not fit its buffer to a file, and reading it back
+ * would hold up the worker. */
+static char *
+merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_shop_loc_conf_t  *slcf = child;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (slcf->handler == ngx_http_shop_handler
+        && (clcf->client_max_body_size == 0
+            || clcf->client_max_body_size
+               > (off_t) clcf->client_body_buffer_size))
+    {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "shop: in location \"%V\" client_body_buffer_size "
+                      "should be at least client_max_body_size, "
+                      "else large bodies go through a file", &clcf->name);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* libshop is loaded with the module: before anything is called of it, see
+ * that it is the one we were built for. */
+static ngx_int_t
+preconfiguration(ngx_conf_t *cf)
+{
+    if (shop_abi_check(SHOP_ABI, sizeof(shop_host_ops_t), sizeof(shop_conf_t))
+        != SHOP_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the shop module was built for libshop %s, "
+                           "and does not fit the libshop %s that was loaded",
+                           SHOP_VERSION, shop_version());
+        return NGX_ERROR;
+    }
+
+    return ngx_http_shop_add_variables(cf);
+}
+
+
+static ngx_int_t
+postconfiguration(ngx_conf_t *cf)
+{
+    ngx_str_t                   name = ngx_string("shop_request_id");
+    ngx_http_handler_pt        *handler;
+    ngx_http_core_main_conf_t  *cmcf;
+    ngx_http_shop_main_conf_t  *smcf;
+
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_shop_module);
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    smcf->request_id = ngx_http_get_variable_index(cf, &name);
+    if (smcf->request_id == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    /* The first phase, so that `return` and static files drain as well. */
+    handler = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
+    if (handler == NULL) {
+        return NGX_ERROR;
+    }
+
+    *handler = ngx_http_shop_drain_handler;
+
+    return NGX_OK;
+}
+
+
+/* --- processes ----------------------------------------------------------- */
+
+
+static ngx_int_t
+init_module(ngx_cycle_t *cycle)
+{
+    ngx_http_shop_main_conf_t  *smcf;
+
+    smcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_shop_module);
+
+    if (smcf != NULL && !ngx_test_config) {
+        ngx_http_shop_drain(cycle, smcf);
+    }
+
+    return NGX_OK;
+}
+
+
+static const char *
+cause(int rc)
+{
+    switch (rc) {
+    case SHOP_E_NOMEM:
+        return "out of memory";
+    case SHOP_E_CONF:
+        return "a configuration value is wrong";
+    case SHOP_E_ABI:
+        return "the module and libshop do not belong together";
+    default:
+        return "an input/output error";
+    }
+}
+
+
+static ngx_int_t
+open_shop(ngx_cycle_t *cycle, ngx_http_shop_main_conf_t *smcf)
+{
+    int                      rc;
+    ngx_http_shop_worker_t  *worker = &ngx_http_shop_worker;
+
+    smcf->shop.worker = ngx_worker;
+    smcf->shop.shm_fresh = ngx_http_shop_zone_enter(smcf);
+
+    rc = shop_open(&worker->shop, &smcf->shop, &ngx_http_shop_host_ops,
+                   worker);
+    if (rc != SHOP_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "the shop cannot be opened: %s", cause(rc));
+        return NGX_ERROR;
+    }
+
+    ngx_http_shop_zone_ready(smcf);
+
+    return ngx_http_shop_watch_exit(cycle);
+}
+
+
+static ngx_int_t
+init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_shop_main_conf_t  *smcf;
+
+    smcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_shop_module);
+
+    if (smcf == NULL || ngx_process == NGX_PROCESS_HELPER) {
+        return NGX_OK;
+    }
+
+    ngx_http_shop_worker.conf = smcf;
+
+    if (getrandom(&ngx_http_shop_worker.id_seed, sizeof(uint64_t), 0)
+        != sizeof(uint64_t))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
+                      "getrandom() failed");
+        return NGX_ERROR;
+    }
+
+    return smcf->used ? open_shop(cycle, smcf) : NGX_OK;
+}
+
+
+static void
+exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_shop_worker_t  *worker = &ngx_http_shop_worker;
+
+    if (worker->shop == NULL) {
+        return;
+    }
+
+    worker->closing = 1;
+    shop_close(worker->shop);
+    worker->shop = NULL;
+    ngx_http_shop_unwatch_exit();
+}
+
+
+static ngx_http_module_t  module_ctx = {
+    preconfiguration,                      /* preconfiguration */
+    postconfiguration,                     /* postconfiguration */
+
+    create_main_conf,                      /* create main configuration */
+    init_main_conf,                        /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    create_loc_conf,                       /* create location configuration */
+    merge_loc_conf                         /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_shop_module = {
+    NGX_MODULE_V1,
+    &module_ctx,                           /* module context */
+    commands,                              /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    init_module,                           /* init module */
+    init_process,                          /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    exit_process,                          /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};

@@ -1,0 +1,487 @@
+/*
+ * ngx_http_shop_request.c - an nginx request becomes a shop_request_t.
+ *
+ * Content handlers: return what nginx finalizes the request with.  libshop
+ * calls the sink either within shop_submit() or later, from the loop; in the
+ * second case nobody but respond() runs what nginx posted meanwhile.
+ */
+#include "ngx_http_shop.h"
+
+/* Beside client_max_body_size: a body is held in memory whole. */
+#define NGX_HTTP_SHOP_BODY_MAX  (64 * 1024 * 1024)
+
+/* Where each header goes.  Of a header that is a list several lines are one;
+ * of others libshop could not tell which line was meant. */
+static const struct {
+    ngx_str_t   name;
+    ngx_uint_t  list;
+} slots[SHOP_H_COUNT] = {
+    [SHOP_H_ACCEPT_ENCODING]  = { ngx_string("accept-encoding"), 1 },
+    [SHOP_H_ACCEPT_LANGUAGE]  = { ngx_string("accept-language"), 1 },
+    [SHOP_H_AUTHORIZATION]    = { ngx_string("authorization"), 0 },
+    [SHOP_H_CONTENT_ENCODING] = { ngx_string("content-encoding"), 0 },
+    [SHOP_H_CONTENT_TYPE]     = { ngx_string("content-type"), 0 },
+    [SHOP_H_IDEMPOTENCY_KEY]  = { ngx_string("idempotency-key"), 0 },
+    [SHOP_H_IF_MATCH]         = { ngx_string("if-match"), 0 },
+    [SHOP_H_IF_NONE_MATCH]    = { ngx_string("if-none-match"), 1 },
+    [SHOP_H_PREFER]           = { ngx_string("prefer"), 1 }
+};
+
+
+/* --- the sink ------------------------------------------------------------ */
+
+
+static void *
+sink_alloc(void *rq, size_t size)
+{
+    char                 *p;
+    ngx_http_shop_ctx_t  *ctx = rq;
+
+    p = ngx_palloc(ctx->request->pool, size);
+    if (p != NULL) {
+        ctx->lent.start = p;
+        ctx->lent.end = p + size;
+    }
+
+    return p;
+}
+
+
+static void
+sink_respond(void *rq, const shop_answer_t *answer)
+{
+    ngx_int_t             rc;
+    ngx_connection_t     *c;
+    ngx_http_shop_ctx_t  *ctx = rq;
+    ngx_http_request_t   *r = ctx->request;
+
+    ctx->call = NULL;
+    ctx->route = answer->route;
+    ctx->caller = answer->caller;
+    ctx->cache = answer->cache;
+    ctx->db_us = answer->db_us;
+
+    if (ctx->submitting) {
+        ctx->rc = ngx_http_shop_send(r, &ctx->lent, answer);
+        return;
+    }
+
+    c = r->connection;
+    ngx_http_set_log_request(c->log, r);
+
+    rc = ngx_http_shop_send(r, &ctx->lent, answer);
+    ngx_http_finalize_request(r, rc);
+    ngx_http_run_posted_requests(c);
+}
+
+
+const shop_sink_ops_t  ngx_http_shop_sink_ops = {
+    .size = sizeof(shop_sink_ops_t),
+    .alloc = sink_alloc,
+    .respond = sink_respond
+};
+
+
+/* The request ends before its answer: the client is gone, or nginx is. */
+static void
+detach(void *data)
+{
+    ngx_http_shop_ctx_t  *ctx = data;
+
+    if (ctx->call != NULL) {
+        shop_detach(ctx->call);
+        ctx->call = NULL;
+    }
+}
+
+
+/* --- headers ------------------------------------------------------------- */
+
+
+static ngx_int_t
+join(ngx_http_request_t *r, shop_str_t *s, const ngx_str_t *more)
+{
+    u_char  *p, *start;
+
+    start = ngx_pnalloc(r->pool, s->len + 2 + more->len);
+    if (start == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(start, s->data, s->len);
+    *p++ = ',';
+    *p++ = ' ';
+    p = ngx_cpymem(p, more->data, more->len);
+
+    s->data = (const char *) start;
+    s->len = p - start;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+take_header(ngx_http_request_t *r, shop_request_t *in,
+    const ngx_table_elt_t *h)
+{
+    ngx_uint_t   i;
+    shop_str_t  *s;
+
+    for (i = 0; i < SHOP_H_COUNT; i++) {
+        if (h->key.len == slots[i].name.len
+            && ngx_memcmp(h->lowcase_key, slots[i].name.data, h->key.len) == 0)
+        {
+            break;
+        }
+    }
+
+    if (i == SHOP_H_COUNT) {
+        return NGX_OK;
+    }
+
+    s = &in->header[i];
+
+    if (s->data == NULL) {
+        *s = ngx_http_shop_str(&h->value);
+        return NGX_OK;
+    }
+
+    return slots[i].list ? join(r, s, &h->value) : NGX_DECLINED;
+}
+
+
+/* NGX_DECLINED: a header that must stand once stands twice. */
+static ngx_int_t
+take_headers(ngx_http_request_t *r, shop_request_t *in)
+{
+    ngx_int_t         rc;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            rc = take_header(r, in, &h[i]);
+            if (rc != NGX_OK) {
+                return rc;
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* --- path and body ------------------------------------------------------- */
+
+
+/* A request whose path nginx changed, or made up, has no path "as sent":
+ * the decoded one is encoded again. */
+static ngx_int_t
+encode_path(ngx_http_request_t *r, shop_request_t *in)
+{
+    u_char  *p, *end;
+    size_t   extra;
+
+    extra = 2 * ngx_escape_uri(NULL, r->uri.data, r->uri.len, NGX_ESCAPE_URI);
+
+    p = ngx_pnalloc(r->pool, r->uri.len + extra);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    end = (u_char *) ngx_escape_uri(p, r->uri.data, r->uri.len,
+                                    NGX_ESCAPE_URI);
+    in->path = (shop_str_t) { (const char *) p, end - p };
+    in->query = ngx_http_shop_str(&r->args);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+take_path(ngx_http_request_t *r, shop_request_t *in)
+{
+    const char  *mark;
+
+    if (!r->valid_unparsed_uri || r != r->main) {
+        return encode_path(r, in);
+    }
+
+    in->path = ngx_http_shop_str(&r->unparsed_uri);
+    mark = memchr(in->path.data, '?', in->path.len);
+
+    if (mark != NULL) {
+        in->query.data = mark + 1;
+        in->query.len = in->path.data + in->path.len - in->query.data;
+        in->path.len = mark - in->path.data;
+    }
+
+    return NGX_OK;
+}
+
+
+/* One buffer of a body, to `p`; part of it may have gone to a file. */
+static u_char *
+copy_buffer(ngx_http_request_t *r, const ngx_buf_t *b, u_char *p)
+{
+    size_t   size = b->file_last - b->file_pos;
+    ssize_t  n;
+
+    if (!b->in_file) {
+        return ngx_cpymem(p, b->pos, b->last - b->pos);
+    }
+
+    n = ngx_read_file(b->file, p, size, b->file_pos);
+
+    return n == (ssize_t) size ? p + size : NULL;
+}
+
+
+static ngx_int_t
+copy_body(ngx_http_request_t *r, shop_request_t *in, size_t size)
+{
+    u_char       *p, *start;
+    ngx_chain_t  *cl;
+
+    start = ngx_pnalloc(r->pool, size);
+    if (start == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = start;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        p = copy_buffer(r, cl->buf, p);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    in->body = (shop_str_t) { (const char *) start, size };
+
+    return NGX_OK;
+}
+
+
+/* NGX_DECLINED: the body is larger than would be held in memory. */
+static ngx_int_t
+take_body(ngx_http_request_t *r, shop_request_t *in)
+{
+    off_t         size = 0;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    if (r->request_body == NULL || r->request_body->bufs == NULL) {
+        return NGX_OK;
+    }
+
+    b = r->request_body->bufs->buf;
+
+    if (r->request_body->bufs->next == NULL && !b->in_file) {
+        in->body = (shop_str_t) { (const char *) b->pos, b->last - b->pos };
+        return NGX_OK;
+    }
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        size += ngx_buf_size(cl->buf);
+    }
+
+    if (size > NGX_HTTP_SHOP_BODY_MAX) {
+        return NGX_DECLINED;
+    }
+
+    return copy_body(r, in, size);
+}
+
+
+/* --- handlers ------------------------------------------------------------ */
+
+
+/* NGX_BUSY: the answer will come.  Else there was one, and this is what to
+ * finalize with (sending it never gives NGX_BUSY). */
+static ngx_int_t
+submit(ngx_http_request_t *r, ngx_http_shop_ctx_t *ctx)
+{
+    int                  rc;
+    ngx_http_cleanup_t  *cln;
+
+    ctx->submitting = 1;
+    rc = shop_submit(ngx_http_shop_worker.shop, &ctx->input,
+                     &ngx_http_shop_sink_ops, ctx, &ctx->call);
+    ctx->submitting = 0;
+
+    if (rc == SHOP_OK) {
+        return ctx->rc;
+    }
+
+    if (rc != SHOP_AGAIN) {
+        return ngx_http_shop_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE);
+    }
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        detach(ctx);
+        return NGX_ERROR;
+    }
+
+    cln->handler = detach;
+    cln->data = ctx;
+
+    /* Notice a client that leaves; nginx is still reading what remains of a
+     * discarded body. */
+    if (r == r->main && !r->discard_body) {
+        r->read_event_handler = ngx_http_test_reading;
+    }
+
+    return NGX_BUSY;
+}
+
+
+static ngx_int_t
+serve(ngx_http_request_t *r)
+{
+    ngx_int_t             rc;
+    shop_request_t       *in;
+    ngx_http_shop_ctx_t  *ctx;
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_shop_ctx_t));
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->request = r;
+    ngx_http_set_ctx(r, ctx, ngx_http_shop_module);
+
+    in = &ctx->input;
+    in->method = ngx_http_shop_str(&r->method_name);
+    in->request_id = ngx_http_shop_request_id(r);
+
+    rc = take_headers(r, in);
+    if (rc == NGX_DECLINED) {
+        return ngx_http_shop_send_problem(r, NGX_HTTP_BAD_REQUEST);
+    }
+
+    if (rc != NGX_OK || take_path(r, in) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = take_body(r, in);
+    if (rc == NGX_DECLINED) {
+        return ngx_http_shop_send_problem(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE);
+    }
+
+    return rc == NGX_OK ? submit(r, ctx) : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+static void
+body_handler(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    rc = serve(r);
+    if (rc != NGX_BUSY) {
+        ngx_http_finalize_request(r, rc);
+    }
+}
+
+
+ngx_int_t
+ngx_http_shop_handler(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
+        rc = ngx_http_discard_request_body(r);
+        if (rc == NGX_OK) {
+            rc = serve(r);
+        }
+
+        if (rc != NGX_BUSY) {
+            return rc;
+        }
+
+        r->main->count++;
+        return NGX_DONE;
+    }
+
+    /* This one counts by itself; body_handler() finalizes. */
+    r->request_body_in_single_buf = 1;
+    rc = ngx_http_read_client_request_body(r, body_handler);
+
+    return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
+}
+
+
+/* --- counters, and the errors of nginx ----------------------------------- */
+
+
+static ngx_int_t
+send_counters(ngx_http_request_t *r, const char *type,
+    shop_str_t (*make)(shop_t *, const shop_sink_ops_t *, void *))
+{
+    ngx_int_t            rc;
+    shop_answer_t        answer = { .status = NGX_HTTP_OK };
+    ngx_http_shop_ctx_t  ctx = { .request = r };
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        return ngx_http_shop_send_problem(r, NGX_HTTP_NOT_ALLOWED);
+    }
+
+    answer.content_type = (shop_str_t) { type, ngx_strlen(type) };
+    answer.body = make(ngx_http_shop_worker.shop, &ngx_http_shop_sink_ops,
+                       &ctx);
+    if (answer.body.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_shop_send(r, &ctx.lent, &answer);
+}
+
+
+ngx_int_t
+ngx_http_shop_status_handler(ngx_http_request_t *r)
+{
+    return send_counters(r, "application/json", shop_status);
+}
+
+
+ngx_int_t
+ngx_http_shop_metrics_handler(ngx_http_request_t *r)
+{
+    return send_counters(r, "text/plain; version=0.0.4; charset=utf-8",
+                         shop_metrics);
+}
+
+
+/* The target of error_page: what nginx refused, in the shape of the shop. */
+ngx_int_t
+ngx_http_shop_problem_handler(ngx_http_request_t *r)
+{
+    if (ngx_http_discard_request_body(r) != NGX_OK) {
+        r->keepalive = 0;
+    }
+
+    switch (r->err_status) {
+    case 0:                                     /* asked for by its name    */
+        r->err_status = NGX_HTTP_NOT_FOUND;
+        break;
+    case NGX_HTTP_REQUEST_HEADER_TOO_LARGE:     /* 494 is nginx's own       */
+        r->err_status = 431;
+        break;
+    case NGX_HTTP_TO_HTTPS:
+    case NGX_HTTPS_CERT_ERROR:
+    case NGX_HTTPS_NO_CERT:
+        r->err_status = NGX_HTTP_BAD_REQUEST;
+    }
+
+    return ngx_http_shop_send_problem(r, r->err_status);
+}

@@ -1,0 +1,279 @@
+/*
+ * ngx_http_shop_variables.c - variables, for logs and headers.
+ *
+ *     $shop_route       template of the route, "-" for none
+ *     $shop_caller      kind of caller: anonymous, key ...
+ *     $shop_cache       hit, miss, stale or "-"
+ *     $shop_db_us       microseconds waited for PostgreSQL
+ *     $shop_request_id  the one of problems, logs and X-Request-Id
+ *
+ * Returns nginx's codes.  The first four are empty where no shop answered.
+ */
+#include "ngx_http_shop.h"
+
+#define NGX_HTTP_SHOP_ID_LEN  32
+
+
+/* --- what libshop said of its answer ------------------------------------- */
+
+
+/* nginx zeroes the contexts of a request that it redirects internally, but
+ * not the list of the pool's cleanups: there a context is found again. */
+static void
+kept_ctx(void *data)
+{
+}
+
+
+ngx_int_t
+ngx_http_shop_keep_ctx(ngx_http_request_t *r, ngx_http_shop_ctx_t *ctx)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = kept_ctx;
+    cln->data = ctx;
+
+    return NGX_OK;
+}
+
+
+static ngx_http_shop_ctx_t *
+find_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t   *cln;
+    ngx_http_shop_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_shop_module);
+    if (ctx != NULL || !r->internal) {
+        return ctx;
+    }
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == kept_ctx) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+no_value(ngx_http_variable_value_t *v)
+{
+    v->not_found = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+set_value(ngx_http_variable_value_t *v, u_char *data, size_t len)
+{
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+    v->data = data;
+    v->len = len;
+
+    return NGX_OK;
+}
+
+
+/* `data` is the offset of a string in the context. */
+static ngx_int_t
+get_string(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+{
+    const char           *s;
+    ngx_http_shop_ctx_t  *ctx;
+
+    ctx = find_ctx(r);
+    if (ctx == NULL) {
+        return no_value(v);
+    }
+
+    s = *(const char **) ((u_char *) ctx + data);
+
+    return s ? set_value(v, (u_char *) s, ngx_strlen(s)) : no_value(v);
+}
+
+
+static ngx_int_t
+get_db_us(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char               *p;
+    ngx_http_shop_ctx_t  *ctx;
+
+    ctx = find_ctx(r);
+    if (ctx == NULL || ctx->route == NULL) {
+        return no_value(v);
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_INT32_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    return set_value(v, p, ngx_sprintf(p, "%uD", ctx->db_us) - p);
+}
+
+
+/* --- request ids --------------------------------------------------------- */
+
+
+/* ^[A-Za-z0-9._-]{8,64}$: what may go into logs, documents and SQL. */
+static ngx_uint_t
+is_usable(const ngx_str_t *id)
+{
+    u_char  c;
+    size_t  i;
+
+    if (id->len < 8 || id->len > 64) {
+        return 0;
+    }
+
+    for (i = 0; i < id->len; i++) {
+        c = id->data[i];
+
+        if (!(c >= '0' && c <= '9') && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z')
+            && c != '.' && c != '_' && c != '-')
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static ngx_str_t *
+sent_id(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].key.len == sizeof("x-request-id") - 1
+                && ngx_memcmp(h[i].lowcase_key, "x-request-id", h[i].key.len)
+                   == 0)
+            {
+                return is_usable(&h[i].value) ? &h[i].value : NULL;
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+static u_char *
+hex(u_char *p, uint64_t n)
+{
+    int                 shift;
+    static const char   digits[] = "0123456789abcdef";
+
+    for (shift = 60; shift >= 0; shift -= 4) {
+        *p++ = digits[(n >> shift) & 15];
+    }
+
+    return p;
+}
+
+
+/*
+ * Unique is enough, so no random bytes a request (nginx's $request_id takes
+ * 16 of OpenSSL's): one half tells the process, the other is a count whose
+ * bits are mixed, by a function that maps no two counts to one value
+ * (splitmix64).
+ */
+static ngx_int_t
+make_id(ngx_http_request_t *r, ngx_http_variable_value_t *v)
+{
+    u_char    *id;
+    uint64_t   n = ++ngx_http_shop_worker.id_count * 0x9e3779b97f4a7c15ULL;
+
+    id = ngx_pnalloc(r->pool, NGX_HTTP_SHOP_ID_LEN);
+    if (id == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = (n ^ (n >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    n = (n ^ (n >> 27)) * 0x94d049bb133111ebULL;
+    n ^= n >> 31;
+
+    (void) hex(hex(id, ngx_http_shop_worker.id_seed), n);
+
+    return set_value(v, id, NGX_HTTP_SHOP_ID_LEN);
+}
+
+
+static ngx_int_t
+get_request_id(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_str_t  *id = sent_id(r);
+
+    return id ? set_value(v, id->data, id->len) : make_id(r, v);
+}
+
+
+/* nginx caches the variable in the request, over internal redirects too, so
+ * the problem of an error and the log line carry the same id. */
+shop_str_t
+ngx_http_shop_request_id(ngx_http_request_t *r)
+{
+    ngx_http_variable_value_t  *v;
+    ngx_http_shop_main_conf_t  *smcf = ngx_http_shop_worker.conf;
+
+    v = ngx_http_get_indexed_variable(r, smcf->request_id);
+    if (v == NULL || v->not_found) {
+        return (shop_str_t) { NULL, 0 };
+    }
+
+    return (shop_str_t) { (const char *) v->data, v->len };
+}
+
+
+static const ngx_http_variable_t  variables[] = {
+    { ngx_string("shop_route"), NULL, get_string,
+      offsetof(ngx_http_shop_ctx_t, route), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("shop_caller"), NULL, get_string,
+      offsetof(ngx_http_shop_ctx_t, caller), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("shop_cache"), NULL, get_string,
+      offsetof(ngx_http_shop_ctx_t, cache), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("shop_db_us"), NULL, get_db_us,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("shop_request_id"), NULL, get_request_id, 0, 0, 0 }
+};
+
+
+ngx_int_t
+ngx_http_shop_add_variables(ngx_conf_t *cf)
+{
+    ngx_str_t             name;
+    ngx_uint_t            i;
+    ngx_http_variable_t  *var;
+
+    for (i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+        name = variables[i].name;
+
+        var = ngx_http_add_variable(cf, &name, variables[i].flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = variables[i].get_handler;
+        var->data = variables[i].data;
+    }
+
+    return NGX_OK;
+}
