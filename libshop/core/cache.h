@@ -13,10 +13,16 @@
  * The right to serve at all is a lease, renewed by the poller: past it no
  * entry is fresh (see poll.c).
  *
- * Layout of the memory: head, worker slots (holds and counters), stamps,
- * fills, 64 shards.  A shard is a log: entries are appended, the oldest are
+ * Layout of the memory: head, process slots (holds and counters), stamps, 64
+ * shards.  A shard is a log: entries are appended, the oldest are
  * overwritten, and a small index finds them.  A shard whose owner died in
  * mid-write is wiped.
+ *
+ * There are more slots than workers, since during a reload the old and the new
+ * worker of one number live at once; what is counted is the sum over all
+ * slots.  A slot is its process's until that has ended.
+ *
+ * All of it belongs to the loop's thread; pool threads keep out.
  *
  * Return codes: 0, or a negative SHOP_E_*; see each function.
  */
@@ -33,14 +39,20 @@
 #define CACHE_MAX_BODY   (256 * 1024)
 
 struct cache_map;               /* the shared memory, mapped                 */
+struct cache_slot;
 
 /* One process's view of it. */
 struct cache {
-    struct cache_map  *map;
-    unsigned           worker;  /* own slot                                  */
-    unsigned           workers;
-    char              *shards;
-    size_t             shard_size;
+    struct cache_map   *map;
+    struct cache_slot  *slots;
+    struct cache_slot  *own;    /* NULL until cache_adopt()                  */
+    _Atomic uint64_t   *stamps;
+    char               *shards;
+    size_t              shard_size;
+    uint64_t            self;   /* this process; see shm_lock.h              */
+    unsigned            n_slots;
+    unsigned            worker;
+    unsigned            workers;
 };
 
 /* A tag by name: computed once, used for every operation. */
@@ -50,16 +62,31 @@ cache_tag_t cache_tag(const char *name, size_t len);
 size_t cache_size_min(unsigned workers);
 
 /* Attach to `memory`; `fresh` memory is zero and is laid out first.
- * SHOP_E_CONF when it is too small or was laid out by another version. */
+ * SHOP_E_CONF when it is too small, was laid out by another version or for
+ * too few workers, SHOP_E_IO when there is no randomness for the seed.  What
+ * is only attached may look, but neither store nor hold nor count. */
 int cache_attach(struct cache *c, void *memory, size_t size, int fresh,
                  unsigned worker, unsigned workers);
 
-/* This process takes over its worker slot: holds of a dead predecessor are
- * cleared with a global bump, its counters go on. */
-void cache_adopt(struct cache *c);
+/*
+ * In the process that will use it, after fork(): clear up after dead
+ * processes (cache_reap) and take a slot: the one last used under this
+ * worker's number if its owner has ended, else another.  A slot's counters go
+ * on, its gauges start at zero.  SHOP_E_BUSY when the slots of all earlier
+ * generations are still in use.
+ */
+int cache_adopt(struct cache *c);
+
+/* Give the slot back, if there is one, while the process lives on. */
+void cache_leave(struct cache *c);
+
+/* The slots of processes that have ended are given back, their holds cleared
+ * with a global bump.  The poller calls it at every poll, so that a hold
+ * outlives its process by a moment only.  Returns the number of slots. */
+unsigned cache_reap(struct cache *c);
 
 
-/* --- coherence ------------------------------------------------------------- */
+/* --- coherence ----------------------------------------------------------- */
 
 /* The clock now: take it before the first row is read. */
 uint64_t cache_clock(const struct cache *c);
@@ -73,7 +100,8 @@ bool cache_good(const struct cache *c, uint64_t born,
                 const cache_tag_t *tags, size_t n);
 
 /* Hold for a commit.  SHOP_E_BUSY when this worker's hold table is full (the
- * caller then holds everything: cache_hold_all).  `release` bumps too. */
+ * caller then holds everything: cache_hold_all); nothing is held then.
+ * `release` bumps too, and takes exactly the tags that were held. */
 int  cache_hold(struct cache *c, const cache_tag_t *tags, size_t n);
 void cache_release(struct cache *c, const cache_tag_t *tags, size_t n);
 void cache_hold_all(struct cache *c);
@@ -83,7 +111,8 @@ void cache_release_all(struct cache *c);
 void cache_lease_set(struct cache *c, uint64_t until_ms);
 bool cache_lease_good(const struct cache *c, uint64_t now_ms);
 
-/* State of the poller, shared by those who poll in turn. */
+/* State of the poller, shared by those who poll in turn.  After what was
+ * polled has been bumped: first `set`, then the lease. */
 struct cache_poll {
     uint64_t  xmin;             /* the next poll asks from here; 0: never    */
     uint64_t  polls;            /* answered polls                            */
@@ -94,14 +123,15 @@ void cache_poll_get(const struct cache *c, struct cache_poll *out);
 void cache_poll_set(struct cache *c, const struct cache_poll *in);
 
 
-/* --- entries ---------------------------------------------------------------- */
+/* --- entries ------------------------------------------------------------- */
 
 struct cache_key {
     uint64_t     hash[2];
     const char  *text;          /* compared whole                            */
     size_t       len;
 };
-void cache_key_init(struct cache_key *k, const char *text, size_t len);
+void cache_key_init(const struct cache *c, struct cache_key *k,
+                    const char *text, size_t len);
 
 struct cache_entry {
     int          status;
@@ -118,10 +148,16 @@ enum cache_state { CACHE_MISS, CACHE_FRESH, CACHE_OLD };
 
 /*
  * Look up: memory for head and body (one block) comes from alloc(ctx, size),
- * copied out under the shard's lock.  CACHE_FRESH: tags stand, not expired,
- * lease good.  CACHE_OLD: only when max_stale_ms > 0 and the lease is NOT
- * good (PostgreSQL cannot answer): an entry whose tags stood when last
- * checked and that was stored or last seen fresh within max_stale_ms.
+ * copied out under the shard's lock.  alloc is called under that lock: it
+ * neither waits, nor leaves by a jump, nor calls the cache; when it returns
+ * NULL the answer is a miss.  CACHE_FRESH: tags stand, not expired, lease
+ * good.  CACHE_OLD: only when max_stale_ms > 0 and the lease is NOT good
+ * (PostgreSQL cannot answer): an entry, perhaps expired, whose tags stand as
+ * far as this machine knows and that was stored or last seen fresh within
+ * max_stale_ms.
+ *
+ * A shard's lock is waited for a few milliseconds at most; then get misses,
+ * put does not store and fill_begin says true.
  */
 enum cache_state cache_get(struct cache *c, const struct cache_key *k,
                            uint64_t now_ms, uint32_t max_stale_ms,
@@ -143,7 +179,7 @@ bool cache_fill_begin(struct cache *c, const struct cache_key *k,
 void cache_fill_end(struct cache *c, const struct cache_key *k);
 
 
-/* --- counters ---------------------------------------------------------------- */
+/* --- counters ------------------------------------------------------------ */
 
 enum counter {
 #define COUNTER(id, name, help)  COUNT_##id,
@@ -167,12 +203,15 @@ struct route_count {
 uint64_t           *cache_counters(struct cache *c);
 struct route_count *cache_route_counters(struct cache *c);
 
-/* Of any worker, for status and metrics; the gauges of a dead one are not
- * its successor's: NULL when the slot has never been used. */
+/* Of any slot below c->n_slots, for status and metrics: NULL when it has
+ * never been used.  Sum them over all slots; the gauges of a slot that is not
+ * live are zero once it is reaped, and to be left out until then. */
 const uint64_t           *cache_counters_of(const struct cache *c,
-                                            unsigned worker);
+                                            unsigned slot);
 const struct route_count *cache_routes_of(const struct cache *c,
-                                          unsigned worker);
+                                          unsigned slot);
+bool                      cache_slot_live(const struct cache *c,
+                                          unsigned slot);
 
 /* Walk the whole map and check it: 0, or -1 with a sentence in `error`. */
 int cache_check(struct cache *c, char *error, size_t size);
