@@ -307,7 +307,8 @@ COMMENT ON FUNCTION listing_prices_of(uuid[]) IS
 
 -- As listing_refresh().
 CREATE FUNCTION listing_prices_refresh(ids uuid[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp SET jit = off AS $$
 BEGIN
     PERFORM FROM products WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE;
 
@@ -336,7 +337,8 @@ COMMENT ON FUNCTION listing_prices_refresh(uuid[]) IS
 
 
 CREATE FUNCTION product_prices_refresh(ids uuid[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp SET jit = off AS $$
 BEGIN
     PERFORM FROM products WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE;
 
