@@ -21,6 +21,7 @@
 #define MEMBERS_MAX   10000     /* of a whole body, then it is refused       */
 #define ITEMS_MAX     1000      /* of an array without a bound of its own    */
 #define TEXT_MAX      500       /* characters, without a bound of its own    */
+#define JSON_MAX      65536     /* bytes of a JSON member, compact           */
 
 struct fault {
     const char  *pointer;       /* "/variants/0/sku", or NULL                */
@@ -44,10 +45,14 @@ void fault_add(struct faults *f, const char *pointer, const char *parameter,
 int shape_check(const struct field *shape, char *error, size_t size);
 
 /*
- * JSON text to a struct of the shape (zeroed, or as `into` was for a merge
- * patch).  With `partial`, required members may be missing and members not
- * given stay.  given[] gets a bit per field of the top level.  Syntax errors,
- * bad UTF-8, surrogates, NUL, duplicate keys, depth: status 400 with position.
+ * JSON text to a struct of the shape, cleared first.  With `partial` (a merge
+ * patch) it is not cleared: members not given stay, required ones too, and an
+ * OBJECT that is there already is patched in place; lists are replaced whole.
+ * *given gets bit i for shape[i] of the top level, null or wrong included.
+ *
+ * Syntax errors, bad UTF-8, surrogates, NUL, depth and number of members are
+ * the only fault then: status 400, with line, column and byte.  A duplicate
+ * key is 400 too, with its pointer.  All else is 422.
  */
 int shape_from_json(const struct field *shape, void *into, bool partial,
                     const char *text, size_t n, struct arena *a,
@@ -79,9 +84,13 @@ const char *shape_to_text(enum type type, const void *from, unsigned part,
                           struct arena *a, bool *failed);
 
 /* JSON Schema of a shape, for OpenAPI: body or answer; with $ref to
- * "#/components/schemas/NAME" for shapes within. */
+ * "#/components/schemas/NAME" for shapes within, where NAME is what
+ * shape_schema_name() writes: the title, with Input, Patch or Brief behind it
+ * (Brief only where the shape or one within leaves something out). */
 enum schema_use { SCHEMA_BODY, SCHEMA_PATCH, SCHEMA_ANSWER, SCHEMA_BRIEF };
 void shape_schema(struct buf *b, const struct field *shape,
                   enum schema_use use);
+void shape_schema_name(struct buf *b, const struct field *shape,
+                       enum schema_use use);
 
 #endif

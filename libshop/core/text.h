@@ -18,7 +18,14 @@
 /* Valid UTF-8, no surrogates, no NUL; the characters, or -1. */
 ssize_t utf8_length(const char *text, size_t n);
 
-/* NFC; the text itself when it is normal already. */
+/* Bytes of the character at `text` (n > 0), by the same rules; 0: none. */
+size_t utf8_character(const char *text, size_t n);
+
+/* At most 30 combining marks in a row, as in every language.  More are not
+ * normalised, as that would cost their square. */
+bool utf8_stream_safe(const char *text, size_t n);
+
+/* NFC, NUL-ended; the text itself when it is normal already. */
 const char *text_nfc(struct arena *a, const char *text, size_t n);
 
 /* A slug of any text: folded, letters mapped to a-z ("ı" is "i", "ß" is

@@ -1,0 +1,187 @@
+/*
+ * json_read.c - yajl, with its memory reserved and its errors made sentences.
+ *
+ * yajl does not look at what its allocator returns, so memory must not run
+ * out inside it: the scan tells how much it can need, and that much is taken
+ * from the arena before it starts.
+ * Return codes; nothing here leaves by fail().
+ */
+#include "core/json_read.h"
+
+#include "core/banned.h"
+#include "core/buf.h"
+#include "core/text.h"
+#include "shop.h"
+
+/* Handle, lexer, two buffers' heads, state stack, one buffer's first 2,048
+ * bytes and an error text: 2,600 bytes with yajl 2.1. */
+#define POOL_BASE  4096
+
+#define POOL_HEAD  16           /* keeps a block's size, for realloc         */
+
+struct pool {
+    struct arena  *arena;
+    char          *at;
+    size_t         left;
+};
+
+
+/* What the pool has not got would be a wrong bound above, not a lack of
+ * memory; the arena then still serves. */
+static void *
+pool_alloc(void *context, size_t size)
+{
+    struct pool  *pool = context;
+    size_t        whole = (size + POOL_HEAD + 15) & ~(size_t) 15;
+    char         *at = pool->at;
+
+    if (whole > pool->left) {
+        at = arena_alloc(pool->arena, whole);
+        if (at == NULL)
+            return NULL;
+    } else {
+        pool->at += whole;
+        pool->left -= whole;
+    }
+    memcpy(at, &size, sizeof(size));
+    return at + POOL_HEAD;
+}
+
+
+static void *
+pool_resize(void *context, void *old, size_t size)
+{
+    void    *p = pool_alloc(context, size);
+    size_t   had;
+
+    if (p == NULL || old == NULL)
+        return p;
+    memcpy(&had, (char *) old - POOL_HEAD, sizeof(had));
+    memcpy(p, old, had < size ? had : size);
+    return p;
+}
+
+
+static void
+pool_release(void *context, void *p)
+{
+    (void) context;             /* all of it goes with the arena */
+    (void) p;
+}
+
+
+/* A buffer starts at 2,048 bytes and doubles, leaving the old one behind:
+ * four times what goes in, at most. */
+static int
+pool_init(struct pool *pool, struct arena *a, const struct json_limits *l)
+{
+    size_t  size = POOL_BASE;
+
+    if (l->escaped > 0)
+        size += 2560 + 4 * l->escaped;
+    if (l->tail > 0)
+        size += 4 * l->tail;
+    *pool = (struct pool) { a, arena_alloc(a, size), size };
+    return pool->at == NULL ? SHOP_E_NOMEM : 0;
+}
+
+
+/* "parse error: invalid object key (must be a string)\n" without its head
+ * and tail. */
+static int
+syntax_error(struct arena *a, yajl_handle yajl, size_t n,
+             struct json_error *error)
+{
+    size_t       at = yajl_get_bytes_consumed(yajl);
+    const char  *text, *colon;
+    size_t       len;
+
+    text = (const char *) yajl_get_error(yajl, 0, NULL, 0);
+    if (text == NULL)
+        return SHOP_E_NOMEM;
+    colon = strstr(text, ": ");
+    text = colon == NULL ? text : colon + 2;
+    len = strcspn(text, "\n");
+    while (len > 0 && text[len - 1] == '.')
+        len--;
+
+    error->code = "json_syntax";
+    error->at = at > 0 && at <= n ? at - 1 : at == 0 ? 0 : n;
+    error->why = arena_copy(a, text, len);
+    return error->why == NULL ? SHOP_E_NOMEM : 1;
+}
+
+
+static int
+outcome(struct arena *a, yajl_handle yajl, yajl_status status, size_t n,
+        struct json_error *error)
+{
+    switch (status) {
+    case yajl_status_ok:
+        return 0;
+    case yajl_status_client_canceled:
+        return 2;
+    case yajl_status_error:
+    default:
+        return syntax_error(a, yajl, n, error);
+    }
+}
+
+
+int
+json_read(struct arena *a, const char *text, size_t n,
+          const yajl_callbacks *callbacks, void *context,
+          struct json_error *error)
+{
+    yajl_alloc_funcs    funcs = { pool_alloc, pool_resize, pool_release,
+                                     NULL };
+    struct json_limits  limits;
+    struct pool         pool;
+    yajl_handle         yajl;
+    yajl_status         status;
+    int                 rc;
+
+    rc = json_scan(text, n, &limits, error);
+    if (rc != 0)
+        return rc;
+    rc = pool_init(&pool, a, &limits);
+    if (rc != 0)
+        return rc;
+
+    funcs.ctx = &pool;
+    yajl = yajl_alloc(callbacks, &funcs, context);
+    yajl_config(yajl, yajl_dont_validate_strings, 1);
+    status = yajl_parse(yajl, (const unsigned char *) text, n);
+    if (status != yajl_status_ok)
+        return outcome(a, yajl, status, n, error);
+
+    rc = outcome(a, yajl, yajl_complete_parse(yajl), n, error);
+    if (rc == 1)
+        error->at = n;          /* yajl counts from a last chunk of its own */
+    return rc;
+}
+
+
+const char *
+json_error_text(struct arena *a, const char *text, size_t n,
+                const struct json_error *error)
+{
+    size_t      at = error->at < n ? error->at : n, line = 1, start = 0;
+    size_t      column = 1;
+    struct buf  b;
+
+    for (size_t i = 0; i < at; i++) {
+        if (text[i] == '\n') {
+            line++;
+            start = i + 1;
+        }
+    }
+    for (size_t i = start; i < at; i++)
+        column += ((unsigned char) text[i] & 0xc0) != 0x80;
+
+    buf_init(&b, a, 128);
+    buf_format(&b, "Line %zu, column %zu (byte %zu): %s.", line, column, at,
+               error->why);
+    buf_char(&b, '\0');
+    return b.failed ? NULL : b.data;
+}

@@ -1,0 +1,156 @@
+/*
+ * pg_array.c - PostgreSQL's text form of arrays of texts, in and out.
+ *
+ * One dimension, as our schema has them: {a,"b c",NULL}.  A NULL element is a
+ * NULL text.  Return codes; nothing here leaves by fail().
+ */
+#include "core/text.h"
+
+#include <strings.h>
+
+#include "core/banned.h"
+
+struct scan {
+    const char  *at;
+    const char  *end;
+    char        *out;           /* where the next element's text goes        */
+};
+
+
+static bool
+scan_char(struct scan *s, char c)
+{
+    if (s->at == s->end || *s->at != c)
+        return false;
+    s->at++;
+    return true;
+}
+
+
+/* Behind the opening quote, up to and with the closing one. */
+static bool
+scan_quoted(struct scan *s)
+{
+    while (s->at < s->end && *s->at != '"') {
+        if (*s->at == '\\' && ++s->at == s->end)
+            return false;
+        *s->out++ = *s->at++;
+    }
+    return scan_char(s, '"');
+}
+
+
+static bool
+scan_bare(struct scan *s)
+{
+    const char  *start = s->at;
+
+    while (s->at < s->end && *s->at != ',' && *s->at != '}') {
+        if (*s->at == '"' || *s->at == '{')
+            return false;       /* a second dimension */
+        if (*s->at == '\\' && ++s->at == s->end)
+            return false;
+        *s->out++ = *s->at++;
+    }
+    return s->at > start;
+}
+
+
+static bool
+scan_element(struct scan *s, const char **text)
+{
+    const char  *start = s->at;
+    char        *out = s->out;
+    bool         quoted = scan_char(s, '"');
+
+    if (!(quoted ? scan_quoted(s) : scan_bare(s)))
+        return false;
+    *s->out++ = '\0';
+    *text = out;
+    if (!quoted && s->at - start == 4 && strncasecmp(start, "NULL", 4) == 0)
+        *text = NULL;
+    return true;
+}
+
+
+/* Never more elements than commas and one. */
+static size_t
+elements_at_most(const char *text, size_t n)
+{
+    size_t  count = 1;
+
+    for (size_t i = 0; i < n; i++)
+        count += text[i] == ',';
+    return count;
+}
+
+
+bool
+pg_array_parse(struct arena *a, struct texts *out, const char *text, size_t n)
+{
+    struct scan    s = { .at = text, .end = text + n };
+    struct texts   list = { 0 };
+
+    if (!scan_char(&s, '{'))
+        return false;
+    if (scan_char(&s, '}')) {
+        *out = list;
+        return s.at == s.end;
+    }
+    list.v = arena_alloc(a, elements_at_most(text, n) * sizeof(*list.v));
+    /* Each element ends with a comma or brace, whose place its NUL takes. */
+    s.out = arena_alloc(a, n + 1);
+    if (list.v == NULL || s.out == NULL)
+        return false;
+    do {
+        if (!scan_element(&s, &list.v[list.n++]))
+            return false;
+    } while (scan_char(&s, ','));
+
+    if (!scan_char(&s, '}') || s.at != s.end)
+        return false;
+    *out = list;
+    return true;
+}
+
+
+static char *
+quote(char *at, const char *text)
+{
+    *at++ = '"';
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            *at++ = '\\';
+        *at++ = *text;
+    }
+    *at++ = '"';
+    return at;
+}
+
+
+const char *
+pg_array_text(struct arena *a, const struct texts *in)
+{
+    size_t   size = 3;
+    char    *out, *at;
+
+    for (size_t i = 0; i < in->n; i++)
+        size += in->v[i] == NULL ? 5 : 2 * strlen(in->v[i]) + 3;
+    out = at = arena_alloc(a, size);
+    if (out == NULL)
+        return NULL;
+    *at++ = '{';
+    for (size_t i = 0; i < in->n; i++) {
+        if (i > 0)
+            *at++ = ',';
+        if (in->v[i] == NULL) {
+            memcpy(at, "NULL", 4);
+            at += 4;
+        } else {
+            at = quote(at, in->v[i]);
+        }
+    }
+    *at++ = '}';
+    *at = '\0';
+    return out;
+}

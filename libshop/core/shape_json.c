@@ -1,0 +1,133 @@
+/*
+ * shape_json.c - JSON out of a struct, by its shape.
+ *
+ * Return codes; nothing here leaves by fail().
+ */
+#include "core/shape.h"
+
+#include "core/banned.h"
+
+
+static void
+text_or_null(struct buf *b, const char *text)
+{
+    json_text(b, text, text == NULL ? 0 : strlen(text));
+}
+
+
+static void
+texts_to_json(struct buf *b, const struct texts *list)
+{
+    buf_char(b, '[');
+    for (size_t i = 0; i < list->n; i++) {
+        if (i > 0)
+            buf_char(b, ',');
+        text_or_null(b, list->v[i]);
+    }
+    buf_char(b, ']');
+}
+
+
+static void
+uuids_to_json(struct buf *b, const struct field *f, const struct uuids *list)
+{
+    buf_char(b, '[');
+    for (size_t i = 0; i < list->n; i++) {
+        if (i > 0)
+            buf_char(b, ',');
+        json_uuid(b, f->prefix, list->v[i]);
+    }
+    buf_char(b, ']');
+}
+
+
+static void
+list_to_json(struct buf *b, const struct field *of, const struct list *list,
+             bool brief)
+{
+    const char  *item = list->v;
+
+    buf_char(b, '[');
+    for (size_t i = 0; i < list->n; i++, item += of->size) {
+        if (i > 0)
+            buf_char(b, ',');
+        shape_to_json(b, of, item, brief);
+    }
+    buf_char(b, ']');
+}
+
+
+static void
+int_to_json(struct buf *b, int64_t v)
+{
+    if (v == INT_NONE)
+        buf_add(b, "null", 4);
+    else
+        buf_int(b, v);
+}
+
+
+static void
+bool_to_json(struct buf *b, bool v)
+{
+    buf_add(b, v ? "true" : "false", v ? 4 : 5);
+}
+
+
+static void
+object_to_json(struct buf *b, const struct field *of, const void *object,
+               bool brief)
+{
+    if (object == NULL)
+        buf_add(b, "null", 4);
+    else
+        shape_to_json(b, of, object, brief);
+}
+
+
+static void
+raw_to_json(struct buf *b, const char *text)
+{
+    buf_str(b, text == NULL ? "null" : text);
+}
+
+
+static void
+member_to_json(struct buf *b, const struct field *f, const void *at,
+               bool brief)
+{
+    switch (f->type) {
+    case TEXT:    text_or_null(b, *(const char *const *) at);         return;
+    case INT:     int_to_json(b, *(const int64_t *) at);              return;
+    case BOOL:    bool_to_json(b, *(const bool *) at);                return;
+    case UUID:    json_uuid(b, f->prefix, *(const uuid *) at);        return;
+    case STAMP:   json_stamp(b, *(const stamp *) at);                 return;
+    case MONEY:   json_money(b, at);                                  return;
+    case JSON:    raw_to_json(b, ((const json *) at)->text);          return;
+    case TEXTS:   texts_to_json(b, at);                               return;
+    case UUIDS:   uuids_to_json(b, f, at);                            return;
+    case LIST:    list_to_json(b, f->of, at, brief);                  return;
+    case OBJECT:  object_to_json(b, f->of, *(void *const *) at, brief);
+                  return;
+    case END_OF_SHAPE:
+    case HEAD_OF_SHAPE:
+        return;
+    }
+}
+
+
+void
+shape_to_json(struct buf *b, const struct field *shape, const void *from,
+              bool brief)
+{
+    bool  first = true;
+
+    buf_char(b, '{');
+    for (const struct field *f = shape + 1; f->type != END_OF_SHAPE; f++) {
+        if (f->hidden || (brief && f->brief))
+            continue;
+        json_key(b, f->name, &first);
+        member_to_json(b, f, (const char *) from + f->at, brief);
+    }
+    buf_char(b, '}');
+}

@@ -1,0 +1,205 @@
+/*
+ * shape_place.c - where a value of the body goes, and how a fault of it is
+ * named.
+ *
+ * Return codes; nothing here leaves by fail().
+ */
+#include "core/shape_read.h"
+
+#include "core/banned.h"
+
+#define KEY_SHOWN  100          /* bytes of an unknown key in a pointer      */
+
+
+int
+read_go_on(const struct reader *r)
+{
+    return !r->no_memory && r->faults->n <= FAULTS_MAX;
+}
+
+
+int
+read_no_memory(struct reader *r)
+{
+    r->no_memory = true;
+    return 0;
+}
+
+
+struct frame *
+read_top(struct reader *r)
+{
+    return &r->stack[r->depth - 1];
+}
+
+
+/* RFC 6901: "~" and "/" in a key are escaped.  A long key is cut, at the
+ * start of a character. */
+static void
+point_key(struct buf *b, const char *key, size_t n)
+{
+    bool  cut = n > KEY_SHOWN;
+
+    if (cut) {
+        n = KEY_SHOWN;
+        while (n > 0 && (key[n] & 0xc0) == 0x80)
+            n--;
+    }
+    buf_char(b, '/');
+    for (size_t i = 0; i < n; i++) {
+        if (key[i] == '~')
+            buf_add(b, "~0", 2);
+        else if (key[i] == '/')
+            buf_add(b, "~1", 2);
+        else
+            buf_char(b, key[i]);
+    }
+    if (cut)
+        buf_add(b, "...", 3);
+}
+
+
+/* The pointer of what lies in the outermost `depth` frames. */
+static void
+point(const struct reader *r, struct buf *b, unsigned depth)
+{
+    const struct frame  *f = r->stack;
+
+    for (unsigned i = 0; i < depth; i++, f++) {
+        if (f->shape == NULL) {
+            buf_char(b, '/');
+            buf_int(b, (int64_t) f->n - 1);
+        } else if (f->member != NULL) {
+            point_key(b, f->member->name, strlen(f->member->name));
+        }
+    }
+}
+
+
+int
+read_fault(struct reader *r, const char *key, size_t n,
+         const struct refusal *no)
+{
+    struct buf   pointer;
+    const char  *detail;
+
+    buf_init(&pointer, r->arena, 64);
+    if (key == NULL) {
+        point(r, &pointer, r->depth);
+    } else {
+        point(r, &pointer, r->depth - 1);
+        point_key(&pointer, key, n);
+    }
+    buf_char(&pointer, '\0');
+    detail = arena_copy(r->arena, no->detail, strlen(no->detail));
+    if (pointer.failed || detail == NULL)
+        return read_no_memory(r);
+    fault_add(r->faults, pointer.data, NULL, no->code, detail);
+    return read_go_on(r);
+}
+
+
+int
+read_wrong_type(struct reader *r, const struct target *t)
+{
+    static const char *const  names[] = {
+        [HEAD_OF_SHAPE] = "an object",
+        [TEXT] = "a string",      [INT] = "a number",
+        [BOOL] = "true or false", [UUID] = "a string with an id",
+        [STAMP] = "a string with a time",
+        [MONEY] = "an object of amount and currency",
+        [TEXTS] = "an array",     [UUIDS] = "an array",
+        [LIST] = "an array",      [OBJECT] = "an object",
+    };
+    struct refusal            no;
+
+    refuse(&no, "wrong_type", "must be %s", names[t->type]);
+    return read_fault(r, NULL, 0, &no);
+}
+
+
+static size_t
+item_size(const struct field *f)
+{
+    switch (f->type) {
+    case TEXTS:
+        return sizeof(const char *);
+    case UUIDS:
+        return sizeof(uuid);
+    default:
+        return f->of->size;
+    }
+}
+
+
+/* Room for item n of an array, cleared; items are few or many, so room
+ * doubles.  NULL: memory is short. */
+static void *
+item_make(struct reader *r, struct frame *f)
+{
+    size_t  size = item_size(f->field), room;
+    char   *items, *item;
+
+    if (f->n > f->room) {
+        room = f->room == 0 ? 4 : f->room * 2;
+        items = f->items == NULL
+                ? arena_alloc(r->arena, room * size)
+                : arena_grow(r->arena, f->items, f->room * size, room * size);
+        if (items == NULL)
+            return NULL;
+        f->items = items;
+        f->room = room;
+    }
+    item = f->items + (f->n - 1) * size;
+    memset(item, 0, size);
+    if (f->field->type == LIST)
+        shape_clear(f->field->of, item);
+    return item;
+}
+
+
+static bool
+target_item(struct reader *r, struct frame *f, struct target *t)
+{
+    struct refusal  no;
+    int64_t         max = field_max(f->field);
+
+    f->n++;
+    if ((int64_t) f->n > max) {
+        refuse(&no, "too_many_items", "must have at most %lld items",
+               (long long) max);
+        if ((int64_t) f->n == max + 1)
+            read_fault(r, NULL, 0, &no);
+        return false;
+    }
+    t->field = f->field;
+    t->type = f->field->type == TEXTS ? TEXT
+              : f->field->type == UUIDS ? UUID : HEAD_OF_SHAPE;
+    t->at = item_make(r, f);
+    if (t->at == NULL)
+        r->no_memory = true;
+    return t->at != NULL;
+}
+
+
+bool
+read_target(struct reader *r, struct target *t)
+{
+    struct refusal  no;
+    struct frame   *f;
+
+    if (r->depth == 0) {
+        refuse(&no, "wrong_type", "The body must be an object");
+        read_fault(r, NULL, 0, &no);
+        return false;
+    }
+    f = read_top(r);
+    if (f->shape == NULL)
+        return target_item(r, f, t);
+    if (f->member == NULL)
+        return false;
+    t->field = f->member;
+    t->type = f->member->type;
+    t->at = (char *) f->into + f->member->at;
+    return true;
+}

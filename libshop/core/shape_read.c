@@ -1,0 +1,385 @@
+/*
+ * shape_read.c - JSON into a struct, by its shape.
+ *
+ * yajl's events go straight into the struct: there is no tree between, and
+ * what the shape does not know is skipped, so memory is bounded by what the
+ * shape can hold.  A stack of frames says where in struct and body we are;
+ * it also gives the pointer of a fault.
+ *
+ * Callbacks return 0 to stop reading: memory is short, or there are more
+ * faults than are reported.
+ * Return codes; nothing here leaves by fail().
+ */
+#include "core/shape_read.h"
+
+#include "core/banned.h"
+#include "core/json_read.h"
+
+static const struct field money_input[] = {
+    SHAPE(money_input, "Money"),
+    FIELD(money_input, amount,   INT,  .required = true, .min = -AMOUNT_MAX),
+    FIELD(money_input, currency, TEXT, .required = true, .format = CURRENCY),
+    END_SHAPE
+};
+
+
+/* json_scan() refused what is deeper than the stack. */
+static struct frame *
+push(struct reader *r, const struct field *shape, const struct field *field,
+     void *into)
+{
+    struct frame  *f = &r->stack[r->depth++];
+
+    *f = (struct frame) { .shape = shape, .field = field, .into = into };
+    return f;
+}
+
+
+static int
+push_money(struct reader *r, const struct target *t)
+{
+    struct frame  *f = push(r, money_input, t->field, NULL);
+
+    f->money_out = t->at;
+    f->into = &f->money;
+    shape_clear(money_input, f->into);
+    return 1;
+}
+
+
+/* An object that a patch finds is patched; any other is made. */
+static int
+push_object(struct reader *r, const struct target *t)
+{
+    const struct field  *of = t->field->of;
+    void               **at = t->at;
+    bool                 partial = read_top(r)->partial && *at != NULL;
+
+    if (!partial) {
+        *at = arena_zalloc(r->arena, of->size);
+        if (*at == NULL)
+            return read_no_memory(r);
+        shape_clear(of, *at);
+    }
+    push(r, of, t->field, *at)->partial = partial;
+    return 1;
+}
+
+
+static int
+skip(struct reader *r)
+{
+    r->skip = 1;
+    return read_go_on(r);
+}
+
+
+static int
+open_raw(struct reader *r, char bracket)
+{
+    json_raw_open(&r->raw, bracket);
+    return 1;
+}
+
+
+static int
+open_object(void *context)
+{
+    struct reader  *r = context;
+    struct target   t;
+
+    if (r->skip > 0)
+        return (int) ++r->skip;
+    if (r->raw.active)
+        return open_raw(r, '{');
+    if (r->depth == 0) {
+        push(r, r->shape, NULL, r->into)->partial = r->partial;
+        return 1;
+    }
+    if (!read_target(r, &t))
+        return skip(r);
+    switch (t.type) {
+    case JSON:
+        read_raw_start(r, &t);
+        return open_raw(r, '{');
+    case MONEY:
+        return push_money(r, &t);
+    case OBJECT:
+        return push_object(r, &t);
+    case HEAD_OF_SHAPE:
+        push(r, t.field->of, t.field, t.at);
+        return 1;
+    default:
+        read_wrong_type(r, &t);
+        return skip(r);
+    }
+}
+
+
+static int
+open_array(void *context)
+{
+    struct reader  *r = context;
+    struct target   t;
+
+    if (r->skip > 0)
+        return (int) ++r->skip;
+    if (r->raw.active)
+        return open_raw(r, '[');
+    if (!read_target(r, &t))
+        return skip(r);
+    switch (t.type) {
+    case JSON:
+        read_raw_start(r, &t);
+        return open_raw(r, '[');
+    case LIST:
+    case TEXTS:
+    case UUIDS:
+        push(r, NULL, t.field, t.at);
+        return 1;
+    default:
+        read_wrong_type(r, &t);
+        return skip(r);
+    }
+}
+
+
+static const struct field *
+known(struct reader *r, const char *key, size_t n)
+{
+    struct frame        *f = read_top(r);
+    const struct field  *m = shape_find(f->shape, key, n);
+    struct refusal       no;
+    uint64_t             bit;
+
+    if (m == NULL || m->hidden) {
+        refuse(&no, "unknown", "is not a member of this object");
+        read_fault(r, key, n, &no);
+        return NULL;
+    }
+    bit = 1ull << (m - f->shape);
+    if (f->seen & bit) {
+        r->bad_syntax = true;
+        refuse(&no, "duplicate", "is there twice");
+        read_fault(r, key, n, &no);
+        return NULL;
+    }
+    f->seen |= bit;
+    if (m->internal) {
+        refuse(&no, "read_only", "cannot be set");
+        read_fault(r, key, n, &no);
+        return NULL;
+    }
+    return m;
+}
+
+
+static int
+take_key(void *context, const unsigned char *key, size_t n)
+{
+    struct reader  *r = context;
+
+    if (r->skip > 0)
+        return 1;
+    if (r->raw.active) {
+        json_raw_key(&r->raw, (const char *) key, n);
+        return 1;
+    }
+    read_top(r)->member = known(r, (const char *) key, n);
+    return read_go_on(r);
+}
+
+
+static void
+check_required(struct reader *r, const struct frame *f)
+{
+    struct refusal  no;
+
+    if (f->partial)
+        return;
+    refuse(&no, "required", "must be given");
+    for (const struct field *m = f->shape + 1; m->type != END_OF_SHAPE; m++) {
+        if (m->required && !m->hidden && !m->internal
+            && !(f->seen & 1ull << (m - f->shape)))
+            read_fault(r, m->name, strlen(m->name), &no);
+    }
+}
+
+
+static void
+end_money(struct reader *r, const struct frame *f)
+{
+    struct refusal  no;
+    int64_t         amount = f->money.amount, max = field_max(f->field);
+
+    if (amount == INT_NONE || f->money.currency == NULL)
+        return;                 /* faults already */
+    if (amount < f->field->min || amount > max) {
+        refuse(&no, "out_of_range", "must be from %lld to %lld",
+               (long long) f->field->min, (long long) max);
+        read_fault(r, "amount", 6, &no);
+        return;
+    }
+    f->money_out->amount = amount;
+    memcpy(f->money_out->currency, f->money.currency, 4);
+}
+
+
+static int
+close_object(void *context)
+{
+    struct reader  *r = context;
+    struct frame   *f;
+
+    if (r->skip > 0) {
+        r->skip--;
+        return 1;
+    }
+    if (r->raw.active) {
+        json_raw_close(&r->raw, '}');
+        return r->raw.depth > 0 ? 1 : read_raw_end(r);
+    }
+    f = read_top(r);
+    f->member = NULL;
+    check_required(r, f);
+    if (f->money_out != NULL)
+        end_money(r, f);
+    if (r->depth == 1)
+        r->given = f->seen;
+    r->depth--;
+    return read_go_on(r);
+}
+
+
+/* struct list, texts and uuids: a count, and a pointer to the items. */
+static void
+end_array(const struct frame *f)
+{
+    if (f->field->type == LIST)
+        *(struct list *) f->into = (struct list) { f->n, f->items };
+    else if (f->field->type == TEXTS)
+        *(struct texts *) f->into = (struct texts) { f->n, (void *) f->items };
+    else
+        *(struct uuids *) f->into = (struct uuids) { f->n, (void *) f->items };
+}
+
+
+static int
+close_array(void *context)
+{
+    struct reader   *r = context;
+    struct frame     f;
+    struct refusal   no;
+
+    if (r->skip > 0) {
+        r->skip--;
+        return 1;
+    }
+    if (r->raw.active) {
+        json_raw_close(&r->raw, ']');
+        return r->raw.depth > 0 ? 1 : read_raw_end(r);
+    }
+    f = *read_top(r);
+    r->depth--;
+    if ((int64_t) f.n > field_max(f.field))
+        return read_go_on(r);
+    end_array(&f);
+    if ((int64_t) f.n >= f.field->min)
+        return 1;
+    refuse(&no, "too_few_items", "must have at least %lld item%s",
+           (long long) f.field->min, f.field->min == 1 ? "" : "s");
+    return read_fault(r, NULL, 0, &no);
+}
+
+
+
+static int
+take_yajl_null(void *context)
+{
+    return read_value(context, NOTHING, "null", 4);
+}
+
+
+static int
+take_yajl_bool(void *context, int v)
+{
+    return read_value(context, BOOLEAN, v ? "true" : "false", v ? 4 : 5);
+}
+
+
+static int
+take_yajl_number(void *context, const char *text, size_t n)
+{
+    return read_value(context, NUMBER, text, n);
+}
+
+
+static int
+take_yajl_string(void *context, const unsigned char *text, size_t n)
+{
+    return read_value(context, STRING, (const char *) text, n);
+}
+
+
+static const yajl_callbacks callbacks = {
+    .yajl_null        = take_yajl_null,
+    .yajl_boolean     = take_yajl_bool,
+    .yajl_number      = take_yajl_number,
+    .yajl_string      = take_yajl_string,
+    .yajl_map_key     = take_key,
+    .yajl_start_map   = open_object,
+    .yajl_end_map     = close_object,
+    .yajl_start_array = open_array,
+    .yajl_end_array   = close_array,
+};
+
+
+/* What makes the rest meaningless is reported alone. */
+static int
+unreadable(struct reader *r, size_t before, const char *text, size_t n,
+           const struct json_error *error)
+{
+    const char  *detail = json_error_text(r->arena, text, n, error);
+
+    if (detail == NULL)
+        return SHOP_E_NOMEM;
+    r->faults->n = before;
+    fault_add(r->faults, "", NULL, error->code, detail);
+    r->faults->status = 400;
+    return 1;
+}
+
+
+int
+shape_from_json(const struct field *shape, void *into, bool partial,
+                const char *text, size_t n, struct arena *a,
+                struct faults *f, uint64_t *given)
+{
+    struct reader      r;
+    struct json_error  error;
+    size_t             before = f->n;
+    int                rc;
+
+    memset(&r, 0, offsetof(struct reader, raw));
+    r.raw.active = false;
+    r.arena = a;
+    r.faults = f;
+    r.shape = shape;
+    r.into = into;
+    r.partial = partial;
+
+    if (!partial) {
+        memset(into, 0, shape->size);
+        shape_clear(shape, into);
+    }
+    rc = json_read(a, text, n, &callbacks, &r, &error);
+    if (given != NULL)
+        *given = r.given;
+    if (rc == SHOP_E_NOMEM || r.no_memory)
+        return SHOP_E_NOMEM;
+    if (rc == 1)
+        return unreadable(&r, before, text, n, &error);
+    if (r.bad_syntax)
+        f->status = 400;
+    return f->n > before;
+}

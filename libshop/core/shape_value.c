@@ -1,0 +1,245 @@
+/*
+ * shape_value.c - one value against one field's rules.
+ *
+ * Return codes; nothing here leaves by fail().
+ */
+#include "core/shape_value.h"
+
+#include "core/banned.h"
+#include "core/text.h"
+
+
+int
+refuse(struct refusal *no, const char *code, const char *format, ...)
+{
+    va_list  args;
+
+    no->code = code;
+    va_start(args, format);
+    vsnprintf(no->detail, sizeof(no->detail), format, args);
+    va_end(args);
+    return 1;
+}
+
+
+int64_t
+field_max(const struct field *f)
+{
+    if (f->max != 0)
+        return f->max;
+    switch (f->type) {
+    case TEXT:
+        return TEXT_MAX;
+    case LIST:
+    case TEXTS:
+    case UUIDS:
+        return ITEMS_MAX;
+    case JSON:
+        return JSON_MAX;
+    default:
+        return AMOUNT_MAX;
+    }
+}
+
+
+/* C0 but for newline and tab, DEL, and C1 (0xc2 0x80 to 0xc2 0x9f). */
+static bool
+has_control(const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned char  c = (unsigned char) text[i];
+
+        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
+            return true;
+        if (c == 0xc2 && i + 1 < n && (unsigned char) text[i + 1] < 0xa0)
+            return true;
+    }
+    return false;
+}
+
+
+static int
+check_one_of(const char *const *one_of, const char *text, size_t n,
+             struct refusal *no)
+{
+    size_t  len;
+
+    for (const char *const *v = one_of; *v != NULL; v++) {
+        if (strlen(*v) == n && memcmp(*v, text, n) == 0)
+            return 0;
+    }
+    refuse(no, "not_one_of", "must be one of:");
+    for (const char *const *v = one_of; *v != NULL; v++) {
+        len = strlen(no->detail);
+        snprintf(no->detail + len, sizeof(no->detail) - len, " %s%s", *v,
+                 v[1] == NULL ? "" : ",");
+    }
+    return 1;
+}
+
+
+static int
+check_length(int64_t min, int64_t max, ssize_t have, struct refusal *no)
+{
+    if (have > max)
+        return refuse(no, "too_long", "must have at most %lld characters",
+                      (long long) max);
+    if (have < min)
+        return refuse(no, min == 1 ? "empty" : "too_short",
+                      "must have at least %lld character%s",
+                      (long long) min, min == 1 ? "" : "s");
+    return 0;
+}
+
+
+/* What can be told without the normal form.  Characters are counted in that,
+ * but a text four times too long (of four bytes a character) is not worth
+ * looking at. */
+static int
+check_raw(int64_t max, const char *text, size_t n, struct refusal *no)
+{
+    ssize_t  have;
+
+    if ((int64_t) (n / 16) > max)
+        return check_length(0, max, (ssize_t) (n / 4), no);
+    have = utf8_length(text, n);
+    if (have < 0)
+        return refuse(no, "invalid_unicode", "must be UTF-8 without NUL");
+    if (have / 4 > max)
+        return check_length(0, max, have, no);
+    if (has_control(text, n))
+        return refuse(no, "control_character", "must not have control"
+                      " characters other than newline and tab");
+    if (!utf8_stream_safe(text, n))
+        return refuse(no, "invalid_unicode", "has more than 30 combining"
+                      " marks in a row");
+    return 0;
+}
+
+
+static int
+check_normal(const struct field *f, int64_t min, int64_t max,
+             const char *text, size_t n, struct refusal *no)
+{
+    const char  *what;
+    int          rc;
+
+    rc = check_length(min, max, utf8_length(text, n), no);
+    if (rc != 0)
+        return rc;
+    if (f->one_of != NULL)
+        return check_one_of(f->one_of, text, n, no);
+    what = format_misses(f->format, text, n);
+    if (what != NULL)
+        return refuse(no, "wrong_format", "must be %s", what);
+    return 0;
+}
+
+
+int
+value_text(const struct field *f, int64_t min, int64_t max, const char *text,
+           size_t n, struct arena *a, const char **out, struct refusal *no)
+{
+    const char  *normal;
+    int          rc;
+
+    rc = check_raw(max, text, n, no);
+    if (rc != 0)
+        return rc;
+    normal = text_nfc(a, text, n);
+    if (normal == NULL)
+        return SHOP_E_NOMEM;
+    if (normal != text)
+        n = strlen(normal);
+
+    rc = check_normal(f, min, max, normal, n, no);
+    if (rc != 0)
+        return rc;
+    if (normal == text)
+        normal = arena_copy(a, text, n);
+    if (normal == NULL)
+        return SHOP_E_NOMEM;
+    *out = normal;
+    return 0;
+}
+
+
+static bool
+is_integer(const char *text, size_t n)
+{
+    size_t  i = n > 0 && text[0] == '-';
+
+    if (i == n)
+        return false;
+    for (; i < n; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+    }
+    return true;
+}
+
+
+/* Digits only: "1.0" and "1e2" are numbers, but whoever writes them means
+ * something that a count or an amount is not.  -0 is 0. */
+int
+value_int(const struct field *f, const char *text, size_t n, int64_t *out,
+          struct refusal *no)
+{
+    int64_t  v, min = f->min, max = field_max(f);
+
+    if (!is_integer(text, n))
+        return refuse(no, "not_an_integer", "must be an integer, written"
+                      " without fraction or exponent");
+    if (!int_parse(&v, text, n) || v < min || v > max)
+        return refuse(no, "out_of_range", "must be from %lld to %lld",
+                      (long long) min, (long long) max);
+    *out = v;
+    return 0;
+}
+
+
+/* An id of another kind of thing is worth its own code: it is the mistake
+ * that a client's author makes. */
+static int
+refuse_id(const char *prefix, const char *text, size_t n, struct refusal *no)
+{
+    uuid  id;
+
+    if (n > 27 && text[n - 27] == '_'
+        && uuid_from_base32(&id, text + n - 26, 26))
+        return refuse(no, "wrong_prefix", "must be an id that begins with"
+                      " %s_", prefix);
+    return refuse(no, "not_an_id", "must be an id such as"
+                  " %s_01h455vb4pex5vsknk084sn02q", prefix);
+}
+
+
+int
+value_uuid(const struct field *f, const char *text, size_t n, uuid *out,
+           struct refusal *no)
+{
+    static const uuid  none;
+    uuid               id;
+
+    if (f->prefix != NULL) {
+        if (!id_parse(&id, f->prefix, text, n))
+            return refuse_id(f->prefix, text, n, no);
+
+    } else if (!uuid_parse(&id, text, n)) {
+        return refuse(no, "not_an_id", "must be a UUID of 36 characters");
+    }
+    if (memcmp(&id, &none, sizeof(id)) == 0)
+        return refuse(no, "not_an_id", "must not be the zero id");
+    *out = id;
+    return 0;
+}
+
+
+int
+value_stamp(const char *text, size_t n, stamp *out, struct refusal *no)
+{
+    if (stamp_parse(out, text, n))
+        return 0;
+    return refuse(no, "not_a_time", "must be a time of RFC 3339 such as"
+                  " 2026-07-27T10:00:00Z, of the years 0001 to 9999");
+}

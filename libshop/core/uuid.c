@@ -1,0 +1,141 @@
+/*
+ * uuid.c - ids: UUIDv7 inside, a prefix and 26 letters outside.
+ *
+ * The letters are TypeID's: Crockford's base 32 in lower case, 130 bits of
+ * which the first two are zero.  One id has one spelling; capitals and the
+ * letters that Crockford forgives are refused.
+ * Return codes; nothing here leaves by fail().
+ */
+#include "core/text.h"
+
+#include "core/banned.h"
+
+static const char base32[] = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/* The value of a letter plus one; 0 is none. */
+static const uint8_t digits[256] = {
+    ['0'] =  1, ['1'] =  2, ['2'] =  3, ['3'] =  4, ['4'] =  5, ['5'] =  6,
+    ['6'] =  7, ['7'] =  8, ['8'] =  9, ['9'] = 10, ['a'] = 11, ['b'] = 12,
+    ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['g'] = 17, ['h'] = 18,
+    ['j'] = 19, ['k'] = 20, ['m'] = 21, ['n'] = 22, ['p'] = 23, ['q'] = 24,
+    ['r'] = 25, ['s'] = 26, ['t'] = 27, ['v'] = 28, ['w'] = 29, ['x'] = 30,
+    ['y'] = 31, ['z'] = 32,
+};
+
+
+static int
+hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+
+bool
+uuid_parse(uuid *out, const char *text, size_t n)
+{
+    uuid    id;
+    size_t  at = 0;
+    int     high, low;
+
+    if (n != 36)
+        return false;
+    for (size_t i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) {
+            if (text[at++] != '-')
+                return false;
+        }
+        high = hex_digit(text[at++]);
+        low = hex_digit(text[at++]);
+        if (high < 0 || low < 0)
+            return false;
+        id.b[i] = (uint8_t) (high << 4 | low);
+    }
+    *out = id;
+    return true;
+}
+
+
+void
+uuid_text(char out[36], uuid id)
+{
+    static const char  hex[] = "0123456789abcdef";
+    char              *at = out;
+
+    for (size_t i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *at++ = '-';
+        *at++ = hex[id.b[i] >> 4];
+        *at++ = hex[id.b[i] & 15];
+    }
+}
+
+
+void
+uuid_base32(char out[26], uuid id)
+{
+    unsigned __int128  v = 0;
+
+    for (size_t i = 0; i < 16; i++)
+        v = v << 8 | id.b[i];
+    for (size_t i = 26; i-- > 0; v >>= 5)
+        out[i] = base32[(unsigned) v & 31];
+}
+
+
+bool
+uuid_from_base32(uuid *out, const char *text, size_t n)
+{
+    unsigned __int128  v = 0;
+    uint8_t            digit;
+
+    if (n != 26 || text[0] > '7')
+        return false;
+    for (size_t i = 0; i < 26; i++) {
+        digit = digits[(unsigned char) text[i]];
+        if (digit == 0)
+            return false;
+        v = v << 5 | (uint8_t) (digit - 1);
+    }
+    for (size_t i = 16; i-- > 0; v >>= 8)
+        out->b[i] = (uint8_t) v;
+    return true;
+}
+
+
+bool
+id_parse(uuid *out, const char *prefix, const char *text, size_t n)
+{
+    size_t  len = strlen(prefix);
+
+    return n == len + 27
+           && memcmp(text, prefix, len) == 0
+           && text[len] == '_'
+           && uuid_from_base32(out, text + len + 1, 26);
+}
+
+
+/* RFC 9562: 48 bits of milliseconds, version, 12 bits, variant, 62 bits.
+ * The 12 bits are the fraction of the millisecond, so that ids made by one
+ * process sort by their time to a quarter of a microsecond (method 3). */
+uuid
+uuid_v7(int64_t now_us, const uint8_t random[10])
+{
+    uint64_t  us = now_us < 0 ? 0 : (uint64_t) now_us;
+    uint64_t  ms = us / 1000;
+    unsigned  fraction = (unsigned) (us % 1000 * 4096 / 1000);
+    uuid      id;
+
+    for (size_t i = 0; i < 6; i++)
+        id.b[i] = (uint8_t) (ms >> (40 - 8 * i));
+    id.b[6] = (uint8_t) (0x70 | fraction >> 8);
+    id.b[7] = (uint8_t) fraction;
+    memcpy(id.b + 8, random, 8);
+    id.b[8] = (uint8_t) (0x80 | (id.b[8] & 0x3f));
+    return id;
+}

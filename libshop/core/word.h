@@ -1,0 +1,53 @@
+/*
+ * word.h - eight bytes of text at once.
+ *
+ * Most text is ASCII without anything to escape; looking at a word instead
+ * of a byte is what makes reading and writing it cheap.  The tests may say
+ * "special" for a word that is not (a borrow spills into its neighbour),
+ * never the reverse; callers look at the bytes then.
+ */
+#ifndef SHOP_WORD_H
+#define SHOP_WORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define WORD_EACH(byte)  (0x0101010101010101ull * (byte))
+
+
+static inline uint64_t
+word_load(const char *p)
+{
+    uint64_t  w;
+
+    memcpy(&w, p, sizeof(w));
+    return w;
+}
+
+
+/* The high bit of every byte that is 0. */
+static inline uint64_t
+word_zeros(uint64_t w)
+{
+    return (w - WORD_EACH(1)) & ~w & WORD_EACH(0x80);
+}
+
+
+/* No quote, no backslash, nothing below 0x20: as it stands in JSON. */
+static inline bool
+word_is_plain(uint64_t w)
+{
+    return (((w - WORD_EACH(0x20)) & ~w & WORD_EACH(0x80))
+            | word_zeros(w ^ WORD_EACH('"'))
+            | word_zeros(w ^ WORD_EACH('\\'))) == 0;
+}
+
+
+static inline bool
+word_is_ascii(uint64_t w)
+{
+    return (w & WORD_EACH(0x80)) == 0;
+}
+
+#endif
