@@ -14,6 +14,7 @@
 #define BUF_MIN  256
 
 
+/* A first size that fits saves the growing; 0 takes nothing yet. */
 void
 buf_init(struct buf *b, struct arena *a, size_t size)
 {
@@ -46,6 +47,8 @@ buf_grow(struct buf *b, size_t n)
 }
 
 
+/* Everything that appends comes through here, so this is where a buffer
+ * fails, and where a failed one stays as it is. */
 bool
 buf_room(struct buf *b, size_t n)
 {
@@ -84,6 +87,8 @@ buf_char(struct buf *b, char c)
 }
 
 
+/* By hand, as an answer is full of integers and snprintf() costs ten times as
+ * much.  INT64_MIN has no positive: its digits are taken unsigned. */
 void
 buf_int(struct buf *b, int64_t v)
 {

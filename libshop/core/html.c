@@ -46,8 +46,10 @@ struct cleaner {
 };
 
 
-/* --- memory ----------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------- */
 
+
+/* All at once, as gumbo's own way down the tree is recursive. */
 static void
 pool_drop(struct cleaner *c)
 {
@@ -82,6 +84,7 @@ block_take(struct cleaner *c, size_t size)
 }
 
 
+/* Never NULL: when there is nothing, it does not come back. */
 static void *
 pool_alloc(void *context, size_t size)
 {
@@ -112,8 +115,10 @@ pool_release(void *context, void *p)
 }
 
 
-/* --- writing ---------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------- */
 
+
+/* Stops at the limit; what follows is not looked at any more. */
 static void
 put(struct cleaner *c, const char *text, size_t n)
 {
@@ -209,6 +214,7 @@ put_span(struct cleaner *c, const GumboElement *element, const char *name)
 }
 
 
+/* A link to nowhere is no link, and its text stays. */
 static bool
 may_link(const GumboElement *element)
 {
@@ -228,6 +234,8 @@ may_show(const GumboElement *element)
 }
 
 
+/* Nothing is copied that is not named here.  A link to elsewhere gives no
+ * weight to it and no handle on this page. */
 static void
 put_attributes(struct cleaner *c, const GumboElement *element)
 {
@@ -256,7 +264,8 @@ put_attributes(struct cleaner *c, const GumboElement *element)
 }
 
 
-/* --- walking ---------------------------------------------------------------- */
+/* --- walking -------------------------------------------------------------- */
+
 
 static bool
 is_element(const GumboNode *node)
@@ -266,6 +275,7 @@ is_element(const GumboNode *node)
 }
 
 
+/* When nothing settled only texts are left; what is dropped stays so. */
 static enum html_action
 action_of(const struct cleaner *c, const GumboNode *node)
 {
@@ -384,7 +394,8 @@ walk(struct cleaner *c, const GumboNode *root)
 }
 
 
-/* --- the whole -------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------ */
+
 
 /* Counted before the parse, as that is what would be slow. */
 static const char *
@@ -455,6 +466,7 @@ settle(struct cleaner *c, const char *in, size_t n, char *spare)
 }
 
 
+/* Two buffers of the largest size: one is read while the other is written. */
 int
 html_clean(const char *text, size_t n, struct html *out)
 {

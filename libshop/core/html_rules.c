@@ -88,6 +88,7 @@ is_left_out(char c)
 }
 
 
+/* A browser may skip them, so they may not hide a scheme. */
 static bool
 has_controls(const char *url)
 {

@@ -19,6 +19,7 @@ static const char escapes[256] = {
 };
 
 
+/* How many bytes stand in JSON as they are. */
 static size_t
 plain_run(const char *text, size_t n)
 {
@@ -49,6 +50,8 @@ escape(struct buf *b, unsigned char c)
 }
 
 
+/* Room for the usual case, nothing to escape, is made at once; what an escape
+ * adds is asked for as it comes. */
 void
 json_text(struct buf *b, const char *text, size_t n)
 {
@@ -95,6 +98,7 @@ json_key(struct buf *b, const char *name, bool *first)
 }
 
 
+/* Written in place: an id is in every row of every answer. */
 void
 json_uuid(struct buf *b, const char *prefix, uuid id)
 {
@@ -142,6 +146,7 @@ json_stamp(struct buf *b, stamp at)
 }
 
 
+/* Both members or null: an amount without its currency says nothing. */
 void
 json_money(struct buf *b, const struct money *m)
 {

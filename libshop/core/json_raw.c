@@ -30,6 +30,7 @@ json_raw_start(struct json_raw *r, struct arena *a, size_t max)
 }
 
 
+/* The first thing that is wrong is what is reported. */
 static void
 wrong(struct json_raw *r, const char *code)
 {
@@ -53,6 +54,7 @@ next(struct json_raw *r)
 }
 
 
+/* true, false, null, and numbers, as they were written. */
 void
 json_raw_scalar(struct json_raw *r, const char *text, size_t n)
 {
@@ -61,6 +63,7 @@ json_raw_scalar(struct json_raw *r, const char *text, size_t n)
 }
 
 
+/* A string; escaped again, the shortest way. */
 void
 json_raw_text(struct json_raw *r, const char *text, size_t n)
 {
@@ -117,6 +120,7 @@ keep_key(struct json_raw *r, const char *text, size_t n)
 }
 
 
+/* A key is a value's beginning: what follows the colon has no comma. */
 void
 json_raw_key(struct json_raw *r, const char *text, size_t n)
 {
@@ -130,6 +134,7 @@ json_raw_key(struct json_raw *r, const char *text, size_t n)
 }
 
 
+/* Brackets of both kinds remember where their keys begin; an array has none. */
 void
 json_raw_open(struct json_raw *r, char bracket)
 {
@@ -144,6 +149,7 @@ json_raw_open(struct json_raw *r, char bracket)
 }
 
 
+/* By bytes, the shorter first: any order will do that puts equals together. */
 static int
 compare(const void *one, const void *two)
 {
@@ -172,6 +178,7 @@ check_keys(struct json_raw *r, size_t first)
 }
 
 
+/* Its keys are done with, and their room is free for the next object. */
 void
 json_raw_close(struct json_raw *r, char bracket)
 {

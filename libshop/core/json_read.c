@@ -48,6 +48,7 @@ pool_alloc(void *context, size_t size)
 }
 
 
+/* yajl only ever enlarges, so the old block may be left where it is. */
 static void *
 pool_resize(void *context, void *old, size_t size)
 {
@@ -112,6 +113,7 @@ syntax_error(struct arena *a, yajl_handle yajl, size_t n,
 }
 
 
+/* A parser that a callback stopped is no error of the text. */
 static int
 outcome(struct arena *a, yajl_handle yajl, yajl_status status, size_t n,
         struct json_error *error)
@@ -128,6 +130,8 @@ outcome(struct arena *a, yajl_handle yajl, yajl_status status, size_t n,
 }
 
 
+/* One chunk and the end of it: with the whole text at hand yajl copies no
+ * token, but for a last one that nothing ends. */
 int
 json_read(struct arena *a, const char *text, size_t n,
           const yajl_callbacks *callbacks, void *context,
@@ -162,6 +166,8 @@ json_read(struct arena *a, const char *text, size_t n,
 }
 
 
+/* Columns count characters, as an editor shows them; the byte is for those
+ * who have none. */
 const char *
 json_error_text(struct arena *a, const char *text, size_t n,
                 const struct json_error *error)

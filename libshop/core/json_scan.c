@@ -99,6 +99,7 @@ scan_special(struct scan *s, bool *escaped)
 }
 
 
+/* From one quote to the next that is not escaped. */
 static bool
 scan_string(struct scan *s)
 {
@@ -126,6 +127,7 @@ scan_string(struct scan *s)
 }
 
 
+/* Depth is what would cost yajl and us a stack. */
 static bool
 scan_open(struct scan *s)
 {
@@ -187,6 +189,7 @@ tail(const char *text, size_t n)
 }
 
 
+/* Only what JSON calls white space. */
 static bool
 is_blank(const char *text, size_t n)
 {
@@ -198,6 +201,7 @@ is_blank(const char *text, size_t n)
 }
 
 
+/* What ends with a bracket open cannot be right, so yajl need not see it. */
 int
 json_scan(const char *text, size_t n, struct json_limits *limits,
           struct json_error *error)

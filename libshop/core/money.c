@@ -27,6 +27,7 @@ static const char *const currencies[] = {
 static const int64_t powers[] = { 1, 10, 100, 1000, 10000 };
 
 
+/* A plain search: imports ask for it, not every request. */
 int
 currency_exponent(const char *code)
 {
@@ -42,6 +43,7 @@ currency_exponent(const char *code)
 }
 
 
+/* Beyond it JavaScript would round what we so carefully did not. */
 static bool
 in_range(__int128 v)
 {
@@ -49,6 +51,7 @@ in_range(__int128 v)
 }
 
 
+/* A sum begins with no currency; the first amount gives it one. */
 static bool
 add(struct money *out, const struct money *a, const struct money *b, int sign)
 {
@@ -101,6 +104,7 @@ divide(__int128 v, __int128 by, enum rounding how)
 }
 
 
+/* One rounding, at the end; the product has all its digits until then. */
 bool
 money_scale(struct money *out, const struct money *m, int64_t times,
             int64_t by, enum rounding how)
@@ -119,6 +123,7 @@ money_scale(struct money *out, const struct money *m, int64_t times,
 }
 
 
+/* Of nothing but zeros no share could be told. */
 static bool
 sum_of(const int64_t *weights, size_t n, int64_t *sum)
 {
@@ -161,6 +166,8 @@ cut(const int64_t *rests, size_t n, int64_t sum, size_t units)
 }
 
 
+/* A negative amount is shared as its positive: a refund takes back what the
+ * charge gave, part by part. */
 bool
 money_split(int64_t amount, const int64_t *weights, size_t n, int64_t *parts)
 {
@@ -219,6 +226,7 @@ is_decimal(const char *text, size_t n)
 }
 
 
+/* Digits one by one; the point only says how many zeros are missing. */
 static enum money_error
 minor_units(const char *text, size_t n, int exponent, int64_t *out)
 {

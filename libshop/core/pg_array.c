@@ -40,6 +40,7 @@ scan_quoted(struct scan *s)
 }
 
 
+/* Without quotes there is no comma, brace or quote, and something. */
 static bool
 scan_bare(struct scan *s)
 {
@@ -56,6 +57,7 @@ scan_bare(struct scan *s)
 }
 
 
+/* NULL without quotes is no text; with them it is one of four letters. */
 static bool
 scan_element(struct scan *s, const char **text)
 {
@@ -85,6 +87,8 @@ elements_at_most(const char *text, size_t n)
 }
 
 
+/* PostgreSQL wrote it, so anything unexpected is a wrong type of column and
+ * refused whole. */
 bool
 pg_array_parse(struct arena *a, struct texts *out, const char *text, size_t n)
 {
@@ -114,6 +118,7 @@ pg_array_parse(struct arena *a, struct texts *out, const char *text, size_t n)
 }
 
 
+/* Always quoted: then nothing depends on what a bare element may hold. */
 static char *
 quote(char *at, const char *text)
 {
@@ -128,6 +133,7 @@ quote(char *at, const char *text)
 }
 
 
+/* The room for the worst case is known, so it is taken once. */
 const char *
 pg_array_text(struct arena *a, const struct texts *in)
 {

@@ -19,6 +19,7 @@ struct check {
 static int check_shape(const struct check *c);
 
 
+/* The last place is kept for saying that there were more. */
 void
 fault_add(struct faults *f, const char *pointer, const char *parameter,
           const char *code, const char *detail)
@@ -76,6 +77,8 @@ shape_clear(const struct field *shape, void *into)
 }
 
 
+/* By going through it: a shape has a dozen members, and a body names each
+ * once. */
 const struct field *
 shape_find(const struct field *shape, const char *name, size_t n)
 {
@@ -87,6 +90,7 @@ shape_find(const struct field *shape, const char *name, size_t n)
 }
 
 
+/* The sentence goes to the log of a server that then does not start. */
 static int
 wrong(const struct check *c, const struct field *f, const char *what)
 {
@@ -109,6 +113,8 @@ is_name(const char *name)
 }
 
 
+/* Where it lies.  The macros cannot get this wrong, a table made by hand or
+ * by a program can. */
 static int
 check_place(const struct check *c, const struct field *f)
 {
@@ -130,6 +136,7 @@ check_place(const struct check *c, const struct field *f)
 }
 
 
+/* What min and max can speak of: characters, items, bytes, values. */
 static bool
 has_bounds(enum type type)
 {
@@ -137,6 +144,7 @@ has_bounds(enum type type)
 }
 
 
+/* A bound beyond the type's own would promise what cannot be kept. */
 static int
 check_bounds(const struct check *c, const struct field *f)
 {
@@ -155,6 +163,7 @@ check_bounds(const struct check *c, const struct field *f)
 }
 
 
+/* Rules that nothing would ever look at are mistakes of the author. */
 static int
 check_rules(const struct check *c, const struct field *f)
 {
@@ -193,6 +202,7 @@ check_of(const struct check *c, const struct field *f)
 }
 
 
+/* One bit a member has to suffice for what was given. */
 static int
 check_shape(const struct check *c)
 {

@@ -65,6 +65,8 @@ is_domain(const char *s, size_t n)
 }
 
 
+/* As the RFCs have it without quoted names and comments; whether it exists
+ * only a mail can tell. */
 static bool
 is_email(const char *s, size_t n)
 {
@@ -87,6 +89,7 @@ is_email(const char *s, size_t n)
 }
 
 
+/* What text_slug() makes, and nothing else. */
 static bool
 is_slug(const char *s, size_t n)
 {
@@ -102,6 +105,7 @@ is_slug(const char *s, size_t n)
 }
 
 
+/* Of the schemes only the two that a link or picture of a shop has. */
 static bool
 is_url(const char *s, size_t n)
 {
@@ -125,6 +129,7 @@ is_url(const char *s, size_t n)
 }
 
 
+/* The form; which currencies there are is the store's to say. */
 static bool
 is_currency(const char *s, size_t n)
 {
@@ -154,6 +159,7 @@ is_locale(const char *s, size_t n)
 }
 
 
+/* What other systems use to name a product: looser than a slug. */
 static bool
 is_handle(const char *s, size_t n)
 {
@@ -183,6 +189,7 @@ is_invisible(utf8proc_int32_t c)
 }
 
 
+/* Spaces within are common, at the ends they are a slip that nobody sees. */
 static bool
 is_sku(const char *s, size_t n)
 {
@@ -218,6 +225,7 @@ static const struct {
 };
 
 
+/* HTML is any text here: it is cleaned later, on another thread. */
 const char *
 format_misses(enum format format, const char *text, size_t n)
 {

@@ -8,6 +8,7 @@
 #include "core/banned.h"
 
 
+/* Columns end with a NUL, as libpq gives them. */
 static void
 text_or_null(struct buf *b, const char *text)
 {
@@ -15,6 +16,7 @@ text_or_null(struct buf *b, const char *text)
 }
 
 
+/* A list is never null: clients need not ask before they loop. */
 static void
 texts_to_json(struct buf *b, const struct texts *list)
 {
@@ -41,6 +43,7 @@ uuids_to_json(struct buf *b, const struct field *f, const struct uuids *list)
 }
 
 
+/* Items lie one behind the other, each as large as its shape says. */
 static void
 list_to_json(struct buf *b, const struct field *of, const struct list *list,
              bool brief)
@@ -85,6 +88,7 @@ object_to_json(struct buf *b, const struct field *of, const void *object,
 }
 
 
+/* Kept as JSON, so it goes out as it is. */
 static void
 raw_to_json(struct buf *b, const char *text)
 {
@@ -92,6 +96,8 @@ raw_to_json(struct buf *b, const char *text)
 }
 
 
+/* A switch, not a table of functions: this is the inner loop of every answer,
+ * and the compiler sees through it. */
 static void
 member_to_json(struct buf *b, const struct field *f, const void *at,
                bool brief)

@@ -11,6 +11,7 @@
 #define KEY_SHOWN  100          /* bytes of an unknown key in a pointer      */
 
 
+/* What a callback returns: further, unless memory or patience is out. */
 int
 read_go_on(const struct reader *r)
 {
@@ -26,6 +27,7 @@ read_no_memory(struct reader *r)
 }
 
 
+/* Never called without a frame: keys and items have one around them. */
 struct frame *
 read_top(struct reader *r)
 {
@@ -76,9 +78,10 @@ point(const struct reader *r, struct buf *b, unsigned depth)
 }
 
 
+/* Pointer and detail are copied, as both were made on the stack. */
 int
 read_fault(struct reader *r, const char *key, size_t n,
-         const struct refusal *no)
+           const struct refusal *no)
 {
     struct buf   pointer;
     const char  *detail;
@@ -99,6 +102,7 @@ read_fault(struct reader *r, const char *key, size_t n,
 }
 
 
+/* What it must be, not what it was: the client can see that. */
 int
 read_wrong_type(struct reader *r, const struct target *t)
 {
@@ -118,6 +122,8 @@ read_wrong_type(struct reader *r, const struct target *t)
 }
 
 
+/* Texts and ids lie in arrays of their own, items of a LIST in one of
+ * structs. */
 static size_t
 item_size(const struct field *f)
 {
@@ -158,6 +164,7 @@ item_make(struct reader *r, struct frame *f)
 }
 
 
+/* The first item too many is reported; it and the rest are not kept. */
 static bool
 target_item(struct reader *r, struct frame *f, struct target *t)
 {
@@ -182,6 +189,7 @@ target_item(struct reader *r, struct frame *f, struct target *t)
 }
 
 
+/* Null in a member that is not known was reported with its key. */
 bool
 read_target(struct reader *r, struct target *t)
 {

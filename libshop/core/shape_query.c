@@ -14,6 +14,7 @@
 #define NAME_SHOWN  64          /* bytes of an unknown parameter's name      */
 
 
+/* The codes of values that say nothing, as opposed to something not allowed. */
 static bool
 is_unreadable(const char *code)
 {
@@ -30,6 +31,7 @@ is_unreadable(const char *code)
 }
 
 
+/* A fault of the query carries its parameter, not a pointer. */
 static int
 fault_of(struct faults *f, struct arena *a, const char *name,
          const struct refusal *no)
@@ -76,6 +78,7 @@ query_bool(bool *out, const char *value, size_t n, struct refusal *no)
 }
 
 
+/* An empty item is a comma too many, and refused. */
 static int
 query_item(const struct field *f, void *items, size_t i, const char *value,
            size_t n, struct arena *a, struct refusal *no)
@@ -87,6 +90,7 @@ query_item(const struct field *f, void *items, size_t i, const char *value,
 }
 
 
+/* Counted first, so that the room is right and a long list costs little. */
 static int
 query_items(const struct field *f, void *at, const char *value, size_t n,
             struct arena *a, struct refusal *no)
@@ -122,6 +126,7 @@ query_items(const struct field *f, void *at, const char *value, size_t n,
 }
 
 
+/* Types that no query string can hold are no parameters. */
 static int
 query_value(const struct field *f, void *at, const char *value, size_t n,
             struct arena *a, struct refusal *no)

@@ -35,6 +35,8 @@ push(struct reader *r, const struct field *shape, const struct field *field,
 }
 
 
+/* Money is read as an object of two members into the frame itself, and copied
+ * from there when both were good. */
 static int
 push_money(struct reader *r, const struct target *t)
 {
@@ -66,6 +68,7 @@ push_object(struct reader *r, const struct target *t)
 }
 
 
+/* A bracket that is ignored, with all that is in it. */
 static int
 skip(struct reader *r)
 {
@@ -82,6 +85,7 @@ open_raw(struct reader *r, char bracket)
 }
 
 
+/* The root takes no place of its own: it is the struct that was given. */
 static int
 open_object(void *context)
 {
@@ -144,6 +148,8 @@ open_array(void *context)
 }
 
 
+/* Each key is looked at once, before its value: a member that is not known,
+ * given twice or not to be set has its value ignored. */
 static const struct field *
 known(struct reader *r, const char *key, size_t n)
 {
@@ -190,6 +196,7 @@ take_key(void *context, const unsigned char *key, size_t n)
 }
 
 
+/* What a client cannot set it cannot miss either. */
 static void
 check_required(struct reader *r, const struct frame *f)
 {
@@ -206,6 +213,7 @@ check_required(struct reader *r, const struct frame *f)
 }
 
 
+/* The bounds of a MONEY member are its amount's. */
 static void
 end_money(struct reader *r, const struct frame *f)
 {
@@ -225,6 +233,7 @@ end_money(struct reader *r, const struct frame *f)
 }
 
 
+/* The key is forgotten first, so that pointers end at the object. */
 static int
 close_object(void *context)
 {
@@ -264,6 +273,8 @@ end_array(const struct frame *f)
 }
 
 
+/* The frame goes before the count is judged: the fault is the array's, not an
+ * item's. */
 static int
 close_array(void *context)
 {
@@ -290,7 +301,6 @@ close_array(void *context)
            (long long) f.field->min, f.field->min == 1 ? "" : "s");
     return read_fault(r, NULL, 0, &no);
 }
-
 
 
 static int

@@ -13,6 +13,7 @@
 #include "core/text.h"
 
 
+/* PostgreSQL writes one letter. */
 static bool
 bool_from_text(bool *out, const char *text, size_t n)
 {
@@ -37,6 +38,7 @@ money_from_text(struct money *out, const char *text, size_t n, unsigned part)
 }
 
 
+/* An array of ids has no NULLs in our schema; one that has is refused. */
 static bool
 uuids_from_text(struct uuids *out, const char *text, size_t n,
                 struct arena *a)
@@ -75,6 +77,8 @@ null_to_member(const struct field *f, void *at, unsigned part)
 }
 
 
+/* Shapes within a row are not read from columns: a query of their own gives
+ * those rows. */
 int
 shape_from_text(const struct field *f, void *into, const char *text, size_t n,
                 unsigned part, struct arena *a)
@@ -109,7 +113,8 @@ shape_from_text(const struct field *f, void *into, const char *text, size_t n,
 }
 
 
-/* --- the other way ---------------------------------------------------------- */
+/* --- the other way -------------------------------------------------------- */
+
 
 static const char *
 int_to_text(int64_t v, struct arena *a)
@@ -149,6 +154,7 @@ stamp_to_text(stamp at, struct arena *a)
 }
 
 
+/* Ids need no quotes, so their length is known. */
 static const char *
 uuids_to_text(const struct uuids *ids, struct arena *a)
 {
@@ -169,6 +175,7 @@ uuids_to_text(const struct uuids *ids, struct arena *a)
 }
 
 
+/* A BOOL and an array always are something. */
 static bool
 is_none(enum type type, const void *from)
 {
@@ -186,6 +193,7 @@ is_none(enum type type, const void *from)
 }
 
 
+/* In the forms that PostgreSQL reads whatever its settings are. */
 static const char *
 to_text(enum type type, const void *from, unsigned part, struct arena *a)
 {

@@ -22,6 +22,7 @@ is_body(enum schema_use use)
 }
 
 
+/* What is hidden is in no document at all. */
 static bool
 is_shown(const struct field *f, enum schema_use use)
 {
@@ -95,6 +96,7 @@ shape_schema_name(struct buf *b, const struct field *shape,
 }
 
 
+/* Behind another member always, as "type" comes first. */
 static void
 text_member(struct buf *b, const char *key, const char *text)
 {
@@ -138,6 +140,8 @@ one_of(struct buf *b, const char *const *v, bool null)
 }
 
 
+/* JSON Schema knows few formats; for the rest there are patterns, the same
+ * rules as in shape_format.c. */
 static void
 format_of(struct buf *b, enum format format)
 {
@@ -188,6 +192,7 @@ text_schema(struct buf *b, const struct field *f, enum schema_use use,
 }
 
 
+/* The first letter holds three bits, the others five. */
 static void
 uuid_schema(struct buf *b, const struct field *f, bool null)
 {
@@ -212,6 +217,7 @@ int_schema(struct buf *b, const struct field *f, enum schema_use use,
 }
 
 
+/* Written out at each place: it is short, and needs no component. */
 static void
 money_schema(struct buf *b, const struct field *f, enum schema_use use,
              bool null)
@@ -239,6 +245,7 @@ reference(struct buf *b, const struct field *f, enum schema_use use)
 }
 
 
+/* Items have the rules of their field, without its bounds. */
 static void
 array_schema(struct buf *b, const struct field *f, enum schema_use use,
              bool null)
@@ -260,6 +267,7 @@ array_schema(struct buf *b, const struct field *f, enum schema_use use,
 }
 
 
+/* $ref beside "type" would ask for both, so null is another choice. */
 static void
 object_schema(struct buf *b, const struct field *f, enum schema_use use,
               bool null)
@@ -301,6 +309,7 @@ member_schema(struct buf *b, const struct field *f, enum schema_use use)
 }
 
 
+/* An empty list of names is left out. */
 static void
 required_members(struct buf *b, const struct field *shape,
                  enum schema_use use)

@@ -8,6 +8,7 @@
 #include "core/banned.h"
 
 
+/* Only a member can be none; an item that is null is a hole. */
 static int
 take_null(struct reader *r, const struct target *t)
 {
@@ -22,6 +23,7 @@ take_null(struct reader *r, const struct target *t)
 }
 
 
+/* Texts, ids and times are all strings; the field says which. */
 static int
 take_string(struct reader *r, const struct target *t, const char *text,
             size_t n)
@@ -51,6 +53,7 @@ take_string(struct reader *r, const struct target *t, const char *text,
 }
 
 
+/* INT is the only number that a shape has: there are no fractions. */
 static int
 take_number(struct reader *r, const struct target *t, const char *text,
             size_t n)
@@ -65,6 +68,7 @@ take_number(struct reader *r, const struct target *t, const char *text,
 }
 
 
+/* yajl gives the words as such, so they are written as they came. */
 static void
 raw_scalar(struct json_raw *raw, enum token token, const char *text, size_t n)
 {
@@ -77,6 +81,7 @@ raw_scalar(struct json_raw *raw, enum token token, const char *text, size_t n)
 }
 
 
+/* From here on all events are the raw value's, until it ends. */
 void
 read_raw_start(struct reader *r, const struct target *t)
 {
@@ -86,6 +91,8 @@ read_raw_start(struct reader *r, const struct target *t)
 }
 
 
+/* One code and one sentence with all the rules: a raw value has no pointers
+ * of its own. */
 int
 read_raw_end(struct reader *r)
 {
@@ -106,6 +113,7 @@ read_raw_end(struct reader *r)
 }
 
 
+/* Every value that is no bracket. */
 int
 read_value(struct reader *r, enum token token, const char *text, size_t n)
 {

@@ -9,6 +9,7 @@
 #include "core/text.h"
 
 
+/* Returns 1, so that a check can end with it. */
 int
 refuse(struct refusal *no, const char *code, const char *format, ...)
 {
@@ -22,6 +23,7 @@ refuse(struct refusal *no, const char *code, const char *format, ...)
 }
 
 
+/* 0 is "not said": then the type's own bound holds, never none. */
 int64_t
 field_max(const struct field *f)
 {
@@ -58,6 +60,7 @@ has_control(const char *text, size_t n)
 }
 
 
+/* The detail names the choices, as far as they fit. */
 static int
 check_one_of(const char *const *one_of, const char *text, size_t n,
              struct refusal *no)
@@ -78,6 +81,7 @@ check_one_of(const char *const *one_of, const char *text, size_t n,
 }
 
 
+/* Empty has a code of its own: it is what a form left blank sends. */
 static int
 check_length(int64_t min, int64_t max, ssize_t have, struct refusal *no)
 {
@@ -117,6 +121,7 @@ check_raw(int64_t max, const char *text, size_t n, struct refusal *no)
 }
 
 
+/* Format and choices are of the normal form, which is what is stored. */
 static int
 check_normal(const struct field *f, int64_t min, int64_t max,
              const char *text, size_t n, struct refusal *no)
@@ -136,6 +141,7 @@ check_normal(const struct field *f, int64_t min, int64_t max,
 }
 
 
+/* What is kept is a copy: the parser's text is gone at its next event. */
 int
 value_text(const struct field *f, int64_t min, int64_t max, const char *text,
            size_t n, struct arena *a, const char **out, struct refusal *no)
@@ -214,6 +220,7 @@ refuse_id(const char *prefix, const char *text, size_t n, struct refusal *no)
 }
 
 
+/* The zero id is our none, so nobody may send it. */
 int
 value_uuid(const struct field *f, const char *text, size_t n, uuid *out,
            struct refusal *no)

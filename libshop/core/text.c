@@ -126,6 +126,7 @@ slug_character(struct slug *s, int32_t c)
 }
 
 
+/* Stops when it is full, however long the text is. */
 const char *
 text_slug(struct arena *a, const char *text, size_t n, size_t max)
 {
@@ -168,6 +169,7 @@ hex_digit(char c)
 }
 
 
+/* Never longer than what it is made from, so `out` may be `in`. */
 ssize_t
 percent_decode(char *out, const char *in, size_t n, bool plus)
 {
@@ -202,6 +204,7 @@ static const char base64[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 
+/* Six bits at a time; the last letter is filled up with zeros. */
 size_t
 base64url(char *out, const uint8_t *in, size_t n)
 {

@@ -37,6 +37,7 @@ days_from_civil(int64_t y, unsigned m, unsigned d)
 }
 
 
+/* The inverse; days from March on make every formula a division. */
 static void
 civil_from_days(int64_t days, unsigned *y, unsigned *m, unsigned *d)
 {
@@ -64,6 +65,7 @@ put(char *out, unsigned v, unsigned width)
 }
 
 
+/* Out of range cannot come from our schema; then the nearest is shown. */
 void
 stamp_text(char out[27], stamp at)
 {
@@ -91,6 +93,7 @@ stamp_text(char out[27], stamp at)
 }
 
 
+/* Exactly that many: no sign, no space, no fewer. */
 static unsigned
 scan_digits(struct scan *s, unsigned width)
 {
@@ -124,6 +127,7 @@ scan_char(struct scan *s, char c)
 }
 
 
+/* Gregorian, also before 1582, as PostgreSQL counts. */
 static unsigned
 month_days(unsigned y, unsigned m)
 {
@@ -135,6 +139,7 @@ month_days(unsigned y, unsigned m)
 }
 
 
+/* A date that the calendar has not is refused, not carried over. */
 static int64_t
 scan_date(struct scan *s)
 {
@@ -214,6 +219,7 @@ scan_offset(struct scan *s)
 }
 
 
+/* All of the text was read, and it lies within four digits. */
 static bool
 scan_done(const struct scan *s, int64_t us, stamp *out)
 {

@@ -52,6 +52,7 @@ utf8_character(const char *text, size_t n)
 }
 
 
+/* A word of ASCII without NUL counts eight; most of most texts. */
 ssize_t
 utf8_length(const char *text, size_t n)
 {
@@ -91,6 +92,7 @@ surely_normal(const char *text, size_t n)
 }
 
 
+/* A character that does not start a new one is a mark here. */
 bool
 utf8_stream_safe(const char *text, size_t n)
 {

@@ -36,6 +36,7 @@ hex_digit(char c)
 }
 
 
+/* Hyphens where they belong; capitals as RFC 9562 allows. */
 bool
 uuid_parse(uuid *out, const char *text, size_t n)
 {
@@ -76,6 +77,7 @@ uuid_text(char out[36], uuid id)
 }
 
 
+/* 130 bits of letters for 128: the first letter is 0 to 7. */
 void
 uuid_base32(char out[26], uuid id)
 {
@@ -88,6 +90,7 @@ uuid_base32(char out[26], uuid id)
 }
 
 
+/* A first letter above 7 would not fit into 128 bits. */
 bool
 uuid_from_base32(uuid *out, const char *text, size_t n)
 {
@@ -108,6 +111,7 @@ uuid_from_base32(uuid *out, const char *text, size_t n)
 }
 
 
+/* The prefix is part of the id: an order's id is no product's. */
 bool
 id_parse(uuid *out, const char *prefix, const char *text, size_t n)
 {

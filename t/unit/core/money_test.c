@@ -16,7 +16,7 @@ test_money__adds_one_currency_only(void **state)
     const struct money  a = { 100, "EUR" }, b = { -30, "EUR" };
     const struct money  other = { 1, "TRY" }, none = { 0, "" };
     const struct money  most = { AMOUNT_MAX, "EUR" };
-    struct money        out = { 7, "XXX" };
+    struct money        out = { 7, "QQQ" };
 
     (void) state;
     assert_false(money_add(&out, &a, &other));
@@ -160,7 +160,7 @@ test_money__knows_the_decimals(void **state)
     static const struct { const char *code; int exponent; } cases[] = {
         { "EUR", 2 }, { "TRY", 2 }, { "USD", 2 }, { "JPY", 0 }, { "KWD", 3 },
         { "CLF", 4 }, { "ISK", 0 }, { "ZWL", 2 }, { "XPF", 0 }, { "TND", 3 },
-        { "eur", -1 }, { "XXX", -1 }, { "", -1 }, { "EU", -1 },
+        { "eur", -1 }, { "QQQ", -1 }, { "", -1 }, { "EU", -1 },
         { "EURO", -1 }, { "UR ", -1 }, { "R E", -1 }, { "AED AFN", -1 },
     };
 
@@ -193,7 +193,7 @@ test_money__reads_decimal_text(void **state)
         { "1.005",     "EUR", MONEY_TOO_MANY_DECIMALS, 0 },
         { "1200.5",    "JPY", MONEY_TOO_MANY_DECIMALS, 0 },
         { "1.2345",    "KWD", MONEY_TOO_MANY_DECIMALS, 0 },
-        { "1",         "XXX", MONEY_UNKNOWN_CURRENCY, 0 },
+        { "1",         "QQQ", MONEY_UNKNOWN_CURRENCY, 0 },
         { "",          "EUR", MONEY_NOT_A_NUMBER, 0 },
         { "-",         "EUR", MONEY_NOT_A_NUMBER, 0 },
         { ".5",        "EUR", MONEY_NOT_A_NUMBER, 0 },
@@ -228,7 +228,7 @@ test_money__writes_decimal_text(void **state)
     static const struct { struct money m; const char *text; } cases[] = {
         { { 123456, "EUR" }, "1234.56" },  { { -5, "EUR" }, "-0.05" },
         { { 0, "EUR" }, "0.00" },          { { 1200, "JPY" }, "1200" },
-        { { -1234, "KWD" }, "-1.234" },    { { 7, "XXX" }, "7" },
+        { { -1234, "KWD" }, "-1.234" },    { { 7, "QQQ" }, "7" },
         { { -AMOUNT_MAX, "CLF" }, "-900719925474.0991" },
     };
     char  out[24];
