@@ -17,6 +17,7 @@
 #include "core/banned.h"
 #include "core/value.h"
 
+struct arena;
 struct request;
 
 
@@ -87,7 +88,7 @@ struct field {
 #define END_SHAPE  { .type = END_OF_SHAPE }
 
 
-/* --- problems -------------------------------------------------------------- */
+/* --- problems ------------------------------------------------------------ */
 
 /* RFC 9457: `code` is stable and documented, `title` is for people. */
 struct problem {
@@ -104,7 +105,7 @@ struct constraint {
 };
 
 
-/* --- routes ---------------------------------------------------------------- */
+/* --- routes -------------------------------------------------------------- */
 
 enum method { GET = 1, POST, PUT, PATCH, DELETE };
 
@@ -120,19 +121,14 @@ enum scope {
 #define MAY(scope)  (1ull << SCOPE_##scope)
 
 enum {                          /* flags of a route                          */
-    TX         = 1 << 0,        /* one transaction, retried as a whole       */
-    ONCE       = 1 << 1,        /* Idempotency-Key is honoured               */
-    CACHED     = 1 << 2,        /* the answer is kept (public GET only)      */
-    PAGED      = 1 << 3,        /* limit, cursor, sort; reply_page()         */
-    IF_MATCH   = 1 << 4,        /* without If-Match: 428                     */
-    NO_DB      = 1 << 5,        /* answers without the database              */
-    BRIEF      = 1 << 6         /* view leaves out fields marked brief       */
+    PAGED      = 1 << 0,        /* limit, cursor, sort; reply_page()         */
+    NO_DB      = 1 << 1,        /* answers without the database              */
+    BRIEF      = 1 << 2         /* the view leaves out what is marked brief  */
 };
 
 enum {                          /* what an answer depends on, see context()  */
     BY_LOCALE   = 1 << 0,       /* ?locale=, Accept-Language                 */
-    BY_CURRENCY = 1 << 1,       /* ?currency=                                */
-    BY_CHANNEL  = 1 << 2
+    BY_CURRENCY = 1 << 1        /* ?currency=                                */
 };
 
 struct stmt;
@@ -185,14 +181,9 @@ struct domain {
     const struct constraint   *constraints;     /* ends with name NULL       */
     const struct stmt *const  *statements;      /* made by sql2c             */
 
-    /* The caller that a bearer token stands for: true, or false when it is
-     * unknown, expired or revoked.  Runs in the request's coroutine. */
-    bool (*authenticate)(struct request *rq, const char *token, size_t len,
-                         struct caller *out);
-
-    /* Load what context_of() needs; runs in a coroutine of its own whenever
-     * the tag "store" was touched.  The result lives on `arena`. */
-    void *(*settings_load)(struct request *rq);
+    /* Load what context_of() needs, in the coroutine of a request that finds
+     * it older than a second.  What it makes lies on `arena`. */
+    void *(*settings_load)(struct request *rq, struct arena *arena);
 
     /* Choose channel, locale and currency.  NULL, or the problem with the
      * name of the query parameter in *parameter.  No waiting. */
@@ -207,29 +198,16 @@ struct domain {
 #define END_ROUTES  { .method = 0 }
 
 
-/* --- reading the request --------------------------------------------------- */
-
-/* The parsed body, checked by its shape; all faults are reported at once. */
-#define body(rq, S)   ((const struct S *) request_body(rq, S))
-const void *request_body(struct request *rq, const struct field *shape);
+/* --- reading the request ------------------------------------------------- */
 
 /* The parsed query, checked already before the handler runs. */
 #define query(rq, S)  ((const struct S *) request_query(rq, S))
 const void *request_query(struct request *rq, const struct field *shape);
 
-/* JSON Merge Patch: lay the body over *target, which was read from the
- * database.  Members not given stay; null makes none (if nullable). */
-#define patch(rq, S, target)  request_patch(rq, S, target)
-void request_patch(struct request *rq, const struct field *shape,
-                   void *target);
-
-/* Was the member given in the body (also as null)? */
-bool request_has(struct request *rq, const char *member);
-
+/* A part of the path: an id with its prefix (else 404), or text. */
 uuid        path_id(struct request *rq, const char *name, const char *prefix);
 const char *path_text(struct request *rq, const char *name);
 
-const struct caller  *caller(struct request *rq);   /* never when CACHED     */
 const struct context *context(struct request *rq);
 
 /* The page of a list that is asked for; `limit` is one more than to show. */
@@ -241,7 +219,7 @@ struct page {
 const struct page *page(struct request *rq);
 
 
-/* --- SQL: what sql2c's functions are made of -------------------------------- */
+/* --- SQL: what sql2c's functions are made of ----------------------------- */
 
 enum lane { LANE_READ, LANE_SLOW };
 
@@ -302,59 +280,24 @@ void *sql_row(struct request *rq, struct query *q);              /* or NULL  */
 size_t sql_done(struct request *rq, struct query *q);  /* rows affected      */
 
 
-/* --- rules ------------------------------------------------------------------ */
+/* --- rules --------------------------------------------------------------- */
 
-/* End the request: the transaction is rolled back, the problem is the
- * answer.  Does not return. */
+/* End the request: the problem is the answer.  Does not return. */
 _Noreturn void fail(struct request *rq, const struct problem *p);
 
-/* The same with the place in the body ("/variants/0/sku") and a detail. */
-_Noreturn void fail_at(struct request *rq, const struct problem *p,
-                       const char *pointer, const char *detail);
-
-/* Note one fault of the body and go on; faults_check() fails with 422 and
- * all that were noted. */
-void fault(struct request *rq, const char *pointer, const char *code,
-           const char *detail);
-void faults_check(struct request *rq);
-
 extern const struct problem not_found;          /* 404 */
-extern const struct problem gone;               /* 410 */
-extern const struct problem conflict;           /* 409 */
-extern const struct problem invalid;            /* 422, with faults */
-
-/* If-Match against the version of what was read: 412 when it differs. */
-void check_version(struct request *rq, int64_t version);
 
 void *alloc(struct request *rq, size_t size);   /* zeroed, attempt's arena   */
 const char *text_copy(struct request *rq, const char *text);
 const char *text_of(struct request *rq, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-uuid  new_id(struct request *rq);               /* UUIDv7                    */
-stamp now(struct request *rq);
-bool  uuid_is_none(uuid id);
-bool  uuid_equal(uuid a, uuid b);
-
-/* Run on a pool thread; `work` touches only `arg`.  Allowed before the first
- * statement only. */
-void offload(struct request *rq, void (*work)(void *arg), void *arg);
-
-/* The answer is made from this: it lives until the tag is touched. */
-void tag(struct request *rq, const char *kind);
-void tag_id(struct request *rq, const char *kind, uuid id);
-
-/* The transaction changes what carries this tag. */
-void touch(struct request *rq, const char *kind);
-void touch_id(struct request *rq, const char *kind, uuid id);
-
-/* The answer is good for that long at most; INT_NONE changes nothing. */
-void valid_for(struct request *rq, int64_t seconds);
+bool uuid_is_none(uuid id);
 
 
-/* --- answering -------------------------------------------------------------- */
+/* --- answering ----------------------------------------------------------- */
 
-/* Stage the answer; it is sent after the commit. */
+/* Stage the answer; it is sent when the handler has returned. */
 void reply(struct request *rq, int status, const struct field *view,
            const void *data);
 
@@ -368,16 +311,12 @@ void reply_page(struct request *rq, const struct field *view,
 void reply_list(struct request *rq, const struct field *view,
                 const void *rows, size_t n);
 
-void reply_none(struct request *rq);            /* 204 */
 void reply_text(struct request *rq, int status, const char *type,
                 const char *text, size_t len);
 
-/* 308 to another address of the same kind of thing. */
+/* To another address of the same thing. */
 void reply_redirect(struct request *rq, int status, const char *location);
 
 void header(struct request *rq, const char *name, const char *value);
-
-/* ETag "vN" of an object with a version. */
-void etag_version(struct request *rq, int64_t version);
 
 #endif

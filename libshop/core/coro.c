@@ -102,6 +102,7 @@ switch_out(struct coro *co)
 /* The first function on every stack. */
 __attribute__((noreturn)) void shop_coro_main(void);
 
+
 void
 shop_coro_main(void)
 {

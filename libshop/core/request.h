@@ -1,24 +1,20 @@
 /*
  * request.h - one request from submit to answer, as core sees it.
  *
- * Life: shop_submit() (shop.c) finds the route, checks the query and looks
- * into the cache; on a miss a coroutine runs serve() (serve.c): caller,
- * policy, body, idempotency, handler, commit.  It ends in one of three ways,
+ * Life: shop_submit() (shop.c) finds the route; a coroutine runs serve()
+ * (serve.c): policy, query, context, handler.  It ends in one of three ways,
  * all on the loop's stack in request_end(): answered, failed (the coroutine
  * is abandoned, the staged problem is the answer), or gone.
  *
  * Invariants:
  *  1. Nothing but the attempt arena's cleanups undoes what a handler began.
- *  2. `answer` is sent once, after the commit.
- *  3. From db_tx_commit() to its outcome `committing` is set and nobody
- *     abandons the request.
- *  4. A suspended request has its deadline timer armed.
+ *  2. `answer` is sent once, when the handler has returned.
+ *  3. A suspended request has its deadline timer armed.
  */
 #ifndef SHOP_REQUEST_H
 #define SHOP_REQUEST_H
 
 #include "core/buf.h"
-#include "core/cache.h"
 #include "core/core.h"
 #include "core/coro.h"
 #include "core/db.h"
@@ -27,9 +23,6 @@
 #include "shop.h"
 
 #define HEADERS_MAX  12         /* that a handler may add                    */
-#define TX_ATTEMPTS  3
-
-struct worker;
 
 /* The staged answer. */
 struct staged {
@@ -43,7 +36,7 @@ struct staged {
     bool           set;
 };
 
-enum request_state { RUNNING, DONE, FAILED, RETRY };
+enum request_state { RUNNING, DONE, FAILED };
 
 struct request {
     struct shop            *shop;
@@ -51,46 +44,25 @@ struct request {
     const shop_sink_ops_t  *sink;       /* NULL: the client is gone          */
     void                   *sink_ctx;
 
-    struct arena            perm;       /* the request's                     */
     struct arena            attempt;
     struct coro            *coro;
     enum request_state      state;
-    unsigned                attempts;
     bool                    waiting;    /* yielded, to be woken              */
-    bool                    committing;
-    bool                    in_tx;      /* a statement was sent              */
+    bool                    in_submit;  /* shop_submit() has not returned    */
 
+    struct match            match;
     const struct route     *route;
-    const char             *path[PATH_PARAMS_MAX];
     const void             *query;      /* parsed                            */
-    const void             *body;       /* parsed, or NULL                   */
-    uint64_t                given;      /* members of the body               */
     struct page             page;
+    const char             *cursor;     /* as given, or NULL                 */
     struct caller           caller;
     struct context          context;
     struct faults           faults;
-
     struct staged           answer;
-    struct tx               tx;
-    struct query           *queries;    /* not yet taken                     */
-
-    /* cache */
-    struct cache_key        key;        /* CACHED routes                     */
-    uint64_t                born;
-    cache_tag_t             tags[CACHE_MAX_TAGS];       /* of the answer     */
-    size_t                  n_tags;
-    cache_tag_t             touched[CACHE_MAX_TAGS];    /* by the writes     */
-    size_t                  n_touched;
-    bool                    holding;
-    bool                    filling;    /* this request fills the key        */
-    int64_t                 valid_s;    /* INT_NONE: no bound                */
-    const char             *cache_state;
 
     shop_timer_t            deadline;
-    shop_timer_t            timer;      /* waits of other kinds              */
     uint64_t                start_us;
-    uint64_t                wait_us;    /* since when for the database       */
-    uint32_t                db_us;
+    uint32_t                db_us;      /* waited for PostgreSQL             */
 
     struct request         *next;       /* of the worker's list              */
     struct request        **prev;
@@ -108,10 +80,17 @@ _Noreturn void request_leave(struct request *rq, enum request_state state);
 
 /* --- stages (serve.c) --- */
 void serve(void *rq);
+const struct problem *query_parse(struct request *rq);
+const struct problem *context_choose(struct request *rq);
 
 /* --- answers (reply.c) --- */
-void stage_problem(struct request *rq, const struct problem *p,
-                   const struct faults *faults);
+void stage_problem(struct request *rq, const struct problem *p);
 void answer_send(struct request *rq);
+
+/* --- cursors (page.c) --- */
+void page_parse(struct request *rq, const char *name, const char *value,
+                size_t n);
+const struct problem *cursor_parse(struct request *rq);
+const char *cursor_make(struct request *rq, const struct texts *key);
 
 #endif

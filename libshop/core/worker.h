@@ -4,6 +4,7 @@
 #ifndef SHOP_WORKER_H
 #define SHOP_WORKER_H
 
+#include "core/arena.h"
 #include "core/cache.h"
 #include "core/core.h"
 #include "core/coro.h"
@@ -14,9 +15,7 @@
 struct settings {               /* what context_of() reads                   */
     struct arena    arena;
     void           *data;       /* NULL: not loaded                          */
-    uint64_t        born;
-    bool            loading;
-    struct request *waiters;
+    uint64_t        loaded_ms;
 };
 
 struct shop {
@@ -31,7 +30,6 @@ struct shop {
     struct arena              arena;    /* lives as long as the shop         */
     struct request           *live;
     struct settings           settings;
-    struct poller            *poller;
     bool                      draining;
     uint64_t                 *count;    /* cache_counters()                  */
     struct route_count       *by_route;

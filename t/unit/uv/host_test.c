@@ -11,6 +11,8 @@
 
 #include "uv/uv_host.h"
 
+int uv_host_tests(void);
+
 #define OPS  (&uv_host_ops)
 
 /* What a test's callbacks share. */

@@ -1,0 +1,131 @@
+/*
+ * db.c - all connections of a worker: a lane for short reads, and one for
+ * what takes longer.
+ *
+ * Return codes: SHOP_OK or a negative SHOP_E_*.
+ */
+#include "core/db.h"
+
+#include <arpa/inet.h>
+
+#include "core/db_lane.h"
+#include "core/env.h"
+#include "core/worker.h"
+
+#define COMMON  "-c TimeZone=UTC -c DateStyle=ISO "                           \
+                "-c default_transaction_read_only=on "                        \
+                "-c default_transaction_isolation=repeatable\\ read "
+
+struct db {
+    struct shop     *shop;
+    struct db_lane   read;
+    struct db_lane   slow;
+};
+
+
+/* A socket's folder or an address; a name would have to be looked up. */
+static bool
+host_is_plain(const char *conninfo)
+{
+    PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+    bool              plain = options != NULL, address = false;
+    uint8_t           buf[16];
+
+    for (PQconninfoOption *o = options; o != NULL && o->keyword; o++) {
+        if (o->val == NULL || o->val[0] == '\0')
+            continue;
+        if (strcmp(o->keyword, "hostaddr") == 0)
+            address = true;
+        if (strcmp(o->keyword, "host") == 0 && o->val[0] != '/')
+            plain = inet_pton(AF_INET, o->val, buf) == 1
+                    || inet_pton(AF_INET6, o->val, buf) == 1;
+    }
+    PQconninfoFree(options);
+
+    return plain || address;
+}
+
+
+int
+db_open(struct db **out, struct shop *shop)
+{
+    struct db *db;
+
+    if (!host_is_plain(shop->conf.database)) {
+        shop_log(shop, SHOP_LOG_ERROR, "the database's host is a name: give "
+                 "a socket's folder, an address, or hostaddr= beside it");
+        return SHOP_E_CONF;
+    }
+    db = shop_env.alloc(sizeof(struct db));
+    if (db == NULL)
+        return SHOP_E_NOMEM;
+
+    memset(db, 0, sizeof(*db));
+    db->shop = shop;
+    db->read.shop = db->slow.shop = shop;
+    db->read.name = "shop-read";
+    db->slow.name = "shop-slow";
+    db->read.slower = &db->slow;
+    db->read.options = COMMON "-c statement_timeout=100 "
+                              "-c plan_cache_mode=force_generic_plan";
+    db->slow.options = COMMON "-c statement_timeout=5000";
+    *out = db;
+
+    return SHOP_OK;
+}
+
+
+void
+db_drain(struct db *db)
+{
+    db->read.draining = db->slow.draining = true;
+}
+
+
+void
+db_close(struct db *db)
+{
+    lane_close(&db->read);
+    lane_close(&db->slow);
+    shop_env.release(db);
+}
+
+
+bool
+db_is_up(const struct db *db)
+{
+    return db->read.state != LANE_DOWN;
+}
+
+
+void
+db_read(struct db *db, enum lane lane, const struct db_call *call,
+        struct db_wait *w)
+{
+    struct db_lane  *l = lane == LANE_SLOW ? &db->slow : &db->read;
+    struct db_entry *e = NULL;
+
+    if (l->state == LANE_DOWN)
+        w->outcome = DB_DOWN;
+    else if (l->queue.n >= QUEUE_MAX || call->slot >= SLOTS_MAX
+             || (e = shop_env.alloc(sizeof(*e))) == NULL)
+        w->outcome = DB_BUSY;
+    if (e == NULL)
+        return;
+
+    memset(e, 0, sizeof(*e));
+    e->lane = l;
+    e->call = *call;
+    e->w = w;
+    w->entry = e;
+    entry_push(&l->queue, e);
+    lane_post(l);
+}
+
+
+void
+db_forget(struct db_wait *w)
+{
+    w->entry->w = NULL;
+    w->entry = NULL;
+}

@@ -1,0 +1,234 @@
+/*
+ * db_conn.c - one connection: made without waiting, lost, made again.
+ *
+ * While the first attempt runs statements queue; once an attempt has failed
+ * they are refused at once until a later one succeeds.  Attempts follow each
+ * other after 50 ms, doubling to 5 s, with jitter.
+ *
+ * Nothing here returns an error: the state of the lane is the result.
+ */
+#include "core/db_lane.h"
+#include "core/env.h"
+#include "core/worker.h"
+
+#define BACKOFF_MIN_MS  50
+#define BACKOFF_MAX_MS  5000
+
+
+static void
+unwatch(struct db_lane *l, int closed)
+{
+    if (!l->watching)
+        return;
+    l->shop->ops->watch_del(l->shop->host, &l->watch, closed);
+    l->watching = false;
+}
+
+
+void
+lane_interest(struct db_lane *l, unsigned events)
+{
+    const shop_host_ops_t *ops = l->shop->ops;
+
+    if (l->watching && l->interest == events)
+        return;
+
+    if (l->watching) {
+        ops->watch_mod(l->shop->host, &l->watch, events);
+    } else {
+        l->watch.fd = PQsocket(l->pg);
+        l->watching = ops->watch_add(l->shop->host, &l->watch, events)
+                      == SHOP_OK;
+    }
+    l->interest = events;
+}
+
+
+static void
+refuse_all(struct db_lane *l)
+{
+    struct entries   queue = l->queue;
+    struct db_entry *e;
+
+    l->queue = (struct entries) { 0 };
+    while ((e = entry_pop(&queue)) != NULL)
+        entry_finish(e, DB_DOWN, NULL);
+}
+
+
+/* libpq may have closed the socket itself; PQfinish closes it if not.  The
+ * watch goes afterwards, without a system call on a descriptor that may be
+ * somebody else's by then. */
+static void
+finish(struct db_lane *l)
+{
+    if (l->pg != NULL)
+        PQfinish(l->pg);
+    l->pg = NULL;
+    unwatch(l, 1);
+    memset(l->prepared, 0, sizeof(l->prepared));
+}
+
+
+static void
+failed(struct db_lane *l)
+{
+    uint32_t  ms = BACKOFF_MIN_MS << (l->failures < 7 ? l->failures : 7);
+    uint8_t   jitter = 0;
+
+    shop_log(l->shop, SHOP_LOG_WARN, "no connection for lane %s: %s", l->name,
+             l->pg == NULL ? "out of memory" : PQerrorMessage(l->pg));
+    COUNT(l->shop, DB_FAILURES, 1);
+    finish(l);
+    l->state = LANE_DOWN;
+    l->failures++;
+
+    if (ms > BACKOFF_MAX_MS)
+        ms = BACKOFF_MAX_MS;
+    shop_env.random(&jitter, 1);
+    if (!l->draining)
+        l->shop->ops->timer_set(l->shop->host, &l->retry,
+                                ms / 2 + ms * jitter / 512,
+                                SHOP_TIMER_BACKGROUND);
+    refuse_all(l);
+}
+
+
+static void
+established(struct db_lane *l)
+{
+    if (PQsetnonblocking(l->pg, 1) != 0 || PQenterPipelineMode(l->pg) != 1) {
+        failed(l);
+        return;
+    }
+    COUNT(l->shop, DB_CONNECTS, 1);
+    COUNT(l->shop, DB_OPEN, 1);
+    l->state = LANE_UP;
+    l->failures = 0;
+    lane_interest(l, SHOP_RD);
+    lane_post(l);
+}
+
+
+/* The socket may be another after every step, even under the same number:
+ * the watch is made anew each time. */
+static void
+connect_step(struct db_lane *l)
+{
+    PostgresPollingStatusType s;
+
+    unwatch(l, 0);
+    s = PQconnectPoll(l->pg);
+    if (s == PGRES_POLLING_OK)
+        established(l);
+    else if (s == PGRES_POLLING_READING)
+        lane_interest(l, SHOP_RD);
+    else if (s == PGRES_POLLING_WRITING)
+        lane_interest(l, SHOP_WR);
+    else
+        failed(l);
+}
+
+
+static void
+ready(shop_watch_t *w, unsigned events)
+{
+    struct db_lane *l = w->ctx;
+
+    (void) events;
+    if (l->state == LANE_CONNECTING) {
+        connect_step(l);
+        return;
+    }
+    if (PQconsumeInput(l->pg) != 1) {
+        lane_lost(l);
+        return;
+    }
+    lane_pump(l);
+}
+
+
+static void
+retry(shop_timer_t *t)
+{
+    lane_connect(t->ctx);
+}
+
+
+void
+lane_connect(struct db_lane *l)
+{
+    const char *keys[] = { "dbname", "options", "fallback_application_name",
+                           "client_encoding", NULL };
+    const char *values[] = { l->shop->conf.database, l->options, l->name,
+                             "UTF8", NULL };
+
+    l->watch.ready = ready;
+    l->watch.ctx = l->retry.ctx = l;
+    l->retry.fire = retry;
+    l->state = LANE_CONNECTING;
+
+    l->pg = PQconnectStartParams(keys, values, 1);
+    if (l->pg == NULL || PQstatus(l->pg) == CONNECTION_BAD)
+        failed(l);
+    else
+        lane_interest(l, SHOP_WR);
+}
+
+
+/* What was in flight is sent again once on the next connection. */
+void
+lane_lost(struct db_lane *l)
+{
+    struct entries   sent = l->sent, old = l->queue, gone = { 0 };
+    struct db_entry *e;
+
+    shop_log(l->shop, SHOP_LOG_WARN, "connection of lane %s lost: %s",
+             l->name, PQerrorMessage(l->pg));
+    COUNT(l->shop, DB_LOST, 1);
+    COUNT(l->shop, DB_OPEN, -1);
+    COUNT(l->shop, READ_FLIGHT, -(int64_t) l->in_flight);
+    finish(l);
+    l->sent = l->queue = (struct entries) { 0 };
+    l->in_flight = 0;
+
+    while ((e = entry_pop(&sent)) != NULL) {
+        if (e->result != NULL)
+            PQclear(e->result);
+        e->result = NULL;
+        e->answered = false;
+        if (e->kind != ENTRY_QUERY || e->again || e->w == NULL) {
+            entry_push(&gone, e);
+        } else {
+            e->again = true;
+            COUNT(l->shop, READ_RETRIES, 1);
+            entry_push(&l->queue, e);
+        }
+    }
+    while ((e = entry_pop(&old)) != NULL)
+        entry_push(&l->queue, e);
+
+    lane_connect(l);
+    while ((e = entry_pop(&gone)) != NULL)
+        entry_finish(e, DB_LOST, NULL);
+}
+
+
+void
+lane_close(struct db_lane *l)
+{
+    struct db_entry *e;
+
+    l->draining = true;
+    l->shop->ops->timer_del(l->shop->host, &l->retry);
+    if (l->state == LANE_UP)
+        COUNT(l->shop, DB_OPEN, -1);
+    COUNT(l->shop, READ_FLIGHT, -(int64_t) l->in_flight);
+    unwatch(l, 0);
+    finish(l);
+    l->state = LANE_DOWN;
+
+    while ((e = entry_pop(&l->sent)) != NULL)
+        entry_finish(e, DB_DOWN, NULL);
+    refuse_all(l);
+}

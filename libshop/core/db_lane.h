@@ -1,0 +1,82 @@
+/*
+ * db_lane.h - a lane from inside: one connection in pipeline mode.
+ *
+ * Invariants:
+ *  1. `sent` holds, in order, what PostgreSQL still owes an answer for.
+ *  2. A bit of `prepared` is set when the Parse was sent on this connection,
+ *     and taken back when that Parse failed.
+ *  3. Statements are read-only, so all of a batch may share one Sync and any
+ *     of them may be sent again; one that was aborted by a neighbour is sent
+ *     again once, with a Sync of its own.
+ */
+#ifndef SHOP_DB_LANE_H
+#define SHOP_DB_LANE_H
+
+#include "core/db.h"
+
+#define BATCH_MAX    64         /* statements a Sync                         */
+#define FLIGHT_MAX   256        /* statements in flight                      */
+#define QUEUE_MAX    1024       /* statements waiting                        */
+#define SLOTS_MAX    2048
+
+enum entry_kind { ENTRY_QUERY, ENTRY_PREPARE, ENTRY_SYNC };
+
+struct db_entry {
+    struct db_entry   *next;
+    struct db_lane    *lane;
+    struct db_wait    *w;               /* NULL: nobody waits any more       */
+    struct db_call     call;
+    struct db_entry   *parse_of;        /* PREPARE: the query it is for      */
+    PGresult          *result;          /* had, until the NULL behind it     */
+    enum entry_kind    kind;
+    bool               alone;           /* wants a Sync of its own           */
+    bool               again;           /* sent again after a lost one       */
+    bool               answered;
+};
+
+struct entries {
+    struct db_entry  *first;
+    struct db_entry  *last;
+    unsigned          n;
+};
+
+enum lane_state { LANE_IDLE, LANE_CONNECTING, LANE_UP, LANE_DOWN };
+
+struct db_lane {
+    struct shop       *shop;
+    struct db_lane    *slower;          /* where a timed out statement goes  */
+    const char        *name;
+    const char        *options;
+    PGconn            *pg;
+    enum lane_state    state;
+    bool               draining;
+    bool               watching;
+    unsigned           interest;
+    unsigned           failures;        /* in a row                          */
+    shop_watch_t       watch;
+    shop_timer_t       retry;
+    shop_post_t        flush;
+    struct entries     queue;
+    struct entries     sent;
+    unsigned           in_flight;       /* queries among `sent`              */
+    uint64_t           prepared[SLOTS_MAX / 64];
+};
+
+void entry_push(struct entries *l, struct db_entry *e);
+struct db_entry *entry_pop(struct entries *l);
+
+/* Tell the waiter, if there is one, and free the entry. */
+void entry_finish(struct db_entry *e, enum db_outcome outcome,
+                  PGresult *result);
+
+/* db_conn.c */
+void lane_connect(struct db_lane *l);
+void lane_lost(struct db_lane *l);
+void lane_interest(struct db_lane *l, unsigned events);
+void lane_close(struct db_lane *l);
+
+/* db_read.c */
+void lane_post(struct db_lane *l);
+void lane_pump(struct db_lane *l);
+
+#endif

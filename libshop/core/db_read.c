@@ -1,0 +1,336 @@
+/*
+ * db_read.c - statements over a pipeline: queue, send, read, wake.
+ *
+ * The flush runs at the end of the loop's iteration, so that everything that
+ * was asked for in it shares one Sync: that halves the cost of worker and
+ * backend alike.
+ *
+ * Nothing here returns an error: outcomes go to the waiters.
+ */
+#include <stdio.h>
+
+#include "core/db_lane.h"
+#include "core/env.h"
+#include "core/worker.h"
+
+
+void
+entry_push(struct entries *l, struct db_entry *e)
+{
+    e->next = NULL;
+    if (l->last != NULL)
+        l->last->next = e;
+    else
+        l->first = e;
+    l->last = e;
+    l->n++;
+}
+
+
+struct db_entry *
+entry_pop(struct entries *l)
+{
+    struct db_entry *e = l->first;
+
+    if (e == NULL)
+        return NULL;
+    l->first = e->next;
+    if (l->first == NULL)
+        l->last = NULL;
+    l->n--;
+
+    return e;
+}
+
+
+void
+entry_finish(struct db_entry *e, enum db_outcome outcome, PGresult *result)
+{
+    struct db_wait *w = e->w;
+    const char     *state;
+
+    shop_env.release(e);
+    if (w == NULL) {
+        PQclear(result);
+        return;
+    }
+
+    w->entry = NULL;
+    w->outcome = outcome;
+    w->result = result;
+    state = result == NULL ? NULL
+                           : PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    snprintf(w->sqlstate, sizeof(w->sqlstate), "%s",
+             state == NULL ? "" : state);
+    w->wake(w);
+}
+
+
+/* --- sending ------------------------------------------------------------- */
+
+
+static struct db_entry *
+mark_sent(struct db_lane *l, enum entry_kind kind)
+{
+    struct db_entry *e = shop_env.alloc(sizeof(struct db_entry));
+
+    if (e == NULL)
+        return NULL;
+    memset(e, 0, sizeof(*e));
+    e->kind = kind;
+    e->lane = l;
+    entry_push(&l->sent, e);
+
+    return e;
+}
+
+
+static bool
+is_prepared(const struct db_lane *l, unsigned slot)
+{
+    return l->prepared[slot / 64] >> (slot % 64) & 1;
+}
+
+
+static void
+set_prepared(struct db_lane *l, unsigned slot, bool on)
+{
+    uint64_t bit = 1ull << (slot % 64);
+
+    if (on)
+        l->prepared[slot / 64] |= bit;
+    else
+        l->prepared[slot / 64] &= ~bit;
+}
+
+
+static bool
+send_one(struct db_lane *l, struct db_entry *e)
+{
+    const struct db_call *c = &e->call;
+
+    if (!is_prepared(l, c->slot)) {
+        struct db_entry *parse = mark_sent(l, ENTRY_PREPARE);
+
+        if (parse == NULL || PQsendPrepare(l->pg, c->name, c->text,
+                                           c->n_values, NULL) != 1)
+            return false;
+        parse->parse_of = e;
+        parse->call.slot = c->slot;
+        set_prepared(l, c->slot, true);
+    }
+    entry_push(&l->sent, e);
+    l->in_flight++;
+    COUNT(l->shop, READ_SENT, 1);
+    COUNT(l->shop, READ_FLIGHT, 1);
+
+    return PQsendQueryPrepared(l->pg, c->name, c->n_values, c->values, NULL,
+                               NULL, 0) == 1;
+}
+
+
+/* One batch with its Sync; false when the connection cannot go on. */
+static bool
+send_batch(struct db_lane *l)
+{
+    for (unsigned n = 0; n < BATCH_MAX && l->queue.n != 0; n++) {
+        struct db_entry *e = l->queue.first;
+        bool             alone = e->alone;
+
+        if (alone && n != 0)
+            break;
+        entry_pop(&l->queue);
+        if (e->w == NULL) {
+            shop_env.release(e);
+            continue;
+        }
+        if (!send_one(l, e))
+            return false;
+        if (alone)
+            break;
+    }
+    COUNT(l->shop, READ_SYNCS, 1);
+
+    return mark_sent(l, ENTRY_SYNC) != NULL && PQpipelineSync(l->pg) == 1;
+}
+
+
+static void
+flush(shop_post_t *p)
+{
+    struct db_lane *l = p->ctx;
+
+    if (l->state == LANE_IDLE)
+        lane_connect(l);
+    if (l->state != LANE_UP)
+        return;
+
+    while (l->queue.n != 0 && l->in_flight < FLIGHT_MAX) {
+        if (!send_batch(l)) {
+            lane_lost(l);
+            return;
+        }
+    }
+    lane_pump(l);
+}
+
+
+void
+lane_post(struct db_lane *l)
+{
+    l->flush.run = flush;
+    l->flush.ctx = l;
+    l->shop->ops->post(l->shop->host, &l->flush);
+}
+
+
+/* --- reading ------------------------------------------------------------- */
+
+
+static void
+send_again(struct db_lane *l, struct db_entry *e)
+{
+    e->alone = true;
+    e->answered = false;
+    e->result = NULL;
+    e->lane = l;
+    COUNT(l->shop, READ_RETRIES, 1);
+    entry_push(&l->queue, e);
+    lane_post(l);
+}
+
+
+/* All results of a query are read: what becomes of it? */
+static void
+query_done(struct db_lane *l, struct db_entry *e)
+{
+    PGresult       *res = e->result;
+    ExecStatusType  s = PQresultStatus(res);
+    const char     *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+    bool            lapsed = state != NULL && strcmp(state, "57014") == 0;
+    bool            unknown = state != NULL && (strcmp(state, "26000") == 0
+                                                || strcmp(state, "0A000") == 0);
+
+    if (s == PGRES_TUPLES_OK || s == PGRES_COMMAND_OK) {
+        entry_finish(e, DB_ROWS, res);
+        return;
+    }
+    if (unknown)
+        set_prepared(l, e->call.slot, false);
+
+    if (e->w != NULL && ((!e->alone && (s == PGRES_PIPELINE_ABORTED
+                                        || unknown))
+                         || (lapsed && l->slower != NULL)))
+    {
+        PQclear(res);
+        send_again(lapsed ? l->slower : l, e);
+        return;
+    }
+    entry_finish(e, DB_ERROR, res);
+}
+
+
+/* A failed Parse is the failure of the query it was for, which comes back
+ * aborted: it keeps the Parse's words. */
+static void
+parse_done(struct db_lane *l, struct db_entry *e)
+{
+    if (PQresultStatus(e->result) != PGRES_COMMAND_OK)
+        set_prepared(l, e->call.slot, false);
+
+    if (PQresultStatus(e->result) == PGRES_FATAL_ERROR) {
+        e->parse_of->result = e->result;
+        e->parse_of->alone = true;
+    } else {
+        PQclear(e->result);
+    }
+    shop_env.release(e);
+}
+
+
+static void
+entry_done(struct db_lane *l)
+{
+    struct db_entry *e = entry_pop(&l->sent);
+
+    if (e->kind == ENTRY_PREPARE) {
+        parse_done(l, e);
+        return;
+    }
+    l->in_flight--;
+    COUNT(l->shop, READ_FLIGHT, -1);
+    query_done(l, e);
+}
+
+
+/* Take one result; false when there is nothing sensible to take. */
+static bool
+take(struct db_lane *l, PGresult *res)
+{
+    struct db_entry *e = l->sent.first;
+
+    if (PQresultStatus(res) == PGRES_PIPELINE_SYNC) {
+        PQclear(res);
+        if (e->kind != ENTRY_SYNC)
+            return false;
+        shop_env.release(entry_pop(&l->sent));
+        return true;
+    }
+    if (e->kind == ENTRY_SYNC) {
+        PQclear(res);
+        return false;
+    }
+    if (e->result == NULL)
+        e->result = res;
+    else
+        PQclear(res);
+    e->answered = true;
+
+    return true;
+}
+
+
+/* Read what has come, without ever waiting for more. */
+static bool
+drain(struct db_lane *l)
+{
+    unsigned nothing = 0;
+
+    while (l->sent.n != 0 && !PQisBusy(l->pg)) {
+        PGresult *res = PQgetResult(l->pg);
+
+        if (res != NULL) {
+            nothing = 0;
+            if (!take(l, res))
+                return false;
+        } else if (l->sent.first->answered) {
+            nothing = 0;
+            entry_done(l);
+        } else if (++nothing > 1 || PQstatus(l->pg) == CONNECTION_BAD) {
+            break;
+        }
+        if (l->state != LANE_UP)
+            return true;
+    }
+
+    return PQstatus(l->pg) != CONNECTION_BAD;
+}
+
+
+/* Flushing reads too when it cannot write, so draining comes after it. */
+void
+lane_pump(struct db_lane *l)
+{
+    int more = PQflush(l->pg);
+
+    if (more < 0 || !drain(l)) {
+        lane_lost(l);
+        return;
+    }
+    if (l->state != LANE_UP)
+        return;
+
+    lane_interest(l, more == 1 ? SHOP_RD | SHOP_WR : SHOP_RD);
+    if (l->queue.n != 0 && l->in_flight < FLIGHT_MAX)
+        lane_post(l);
+}

@@ -1,0 +1,141 @@
+/*
+ * problem.c - the general problems, and RFC 9457 documents made of them.
+ *
+ * This file returns codes; shop_problem() writes for hosts, which have errors
+ * of their own to tell of.
+ */
+#include "core/problem.h"
+
+#include <stdio.h>
+
+const struct problem not_found = {
+    404, "not_found", "There is nothing at this address.",
+};
+const struct problem method_not_allowed = {
+    405, "method_not_allowed", "This address does not know the method.",
+};
+const struct problem bad_path = {
+    400, "bad_path", "The path is not percent-encoded UTF-8.",
+};
+const struct problem bad_query = {
+    400, "bad_query", "The query cannot be read.",
+};
+const struct problem wrong_query = {
+    422, "wrong_query", "Query parameters are unknown or out of range.",
+};
+const struct problem bad_cursor = {
+    400, "bad_cursor", "The cursor is not one that this list gave out.",
+};
+const struct problem internal_error = {
+    500, "internal", "Something went wrong here; it has been logged.",
+};
+const struct problem out_of_memory = {
+    503, "out_of_memory", "There is no memory left for this request.",
+};
+const struct problem overloaded = {
+    503, "overloaded", "Too many requests are under way; try again.",
+};
+const struct problem shutting_down = {
+    503, "shutting_down", "This server is stopping; try again.",
+};
+const struct problem deadline_exceeded = {
+    504, "deadline_exceeded", "The answer took too long.",
+};
+const struct problem database_unavailable = {
+    503, "database_unavailable", "The database cannot be reached.",
+};
+const struct problem database_timeout = {
+    504, "database_timeout", "The database took too long.",
+};
+const struct problem not_migrated = {
+    503, "not_migrated", "The database lacks this version's tables.",
+};
+
+/* What nginx answers by itself. */
+static const struct problem by_status[] = {
+    { 400, "bad_request", "The request cannot be understood." },
+    { 403, "forbidden", "This is not allowed." },
+    { 404, "not_found", "There is nothing at this address." },
+    { 405, "method_not_allowed", "This address does not know the method." },
+    { 408, "request_timeout", "The request came too slowly." },
+    { 411, "length_required", "The request has a body of unknown length." },
+    { 413, "body_too_large", "The body is larger than this server takes." },
+    { 414, "uri_too_long", "The address is too long." },
+    { 415, "unsupported_media_type", "The body is of a type not known here." },
+    { 421, "misdirected_request", "That host is not answered for here." },
+    { 429, "too_many_requests", "There were too many requests; slow down." },
+    { 431, "headers_too_large", "The headers are larger than allowed." },
+    { 500, "internal", "Something went wrong here; it has been logged." },
+    { 502, "bad_gateway", "The server behind this one failed." },
+    { 503, "unavailable", "The service is not available; try again." },
+    { 504, "gateway_timeout", "The server behind this one took too long." },
+    { 505, "http_version", "This version of HTTP is not spoken here." },
+};
+
+
+/* An id of the host's making: letters, digits, dots, hyphens. */
+static bool
+plain(shop_str_t id)
+{
+    for (size_t i = 0; i < id.len; i++) {
+        if (id.data[i] == '"' || id.data[i] == '\\'
+            || (unsigned char) id.data[i] < 0x20)
+            return false;
+    }
+
+    return id.len <= 100;
+}
+
+
+SHOP_API size_t
+shop_problem(int status, shop_str_t request_id, char *buf, size_t size)
+{
+    struct problem  other = { status, "error", "The request failed." };
+    const struct problem *p = &other;
+    int             n;
+
+    for (size_t i = 0; i < sizeof(by_status) / sizeof(by_status[0]); i++) {
+        if (by_status[i].status == status)
+            p = &by_status[i];
+    }
+
+    n = snprintf(buf, size,
+                 "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,"
+                 "\"code\":\"%s\",\"request_id\":\"%.*s\"}",
+                 p->title, p->status, p->code,
+                 plain(request_id) ? (int) request_id.len : 0,
+                 request_id.data == NULL ? "" : request_id.data);
+
+    return n < 0 ? 0 : (size_t) n < size ? (size_t) n : size;
+}
+
+
+void
+problem_json(struct buf *b, const struct problem *p,
+             const struct faults *faults, shop_str_t request_id)
+{
+    size_t n = faults == NULL ? 0 : faults->n;
+
+    buf_format(b, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,"
+               "\"code\":\"%s\",\"request_id\":",
+               p->title, p->status, p->code);
+    json_text(b, request_id.data, request_id.len);
+
+    if (n != 0)
+        buf_str(b, ",\"errors\":[");
+    for (size_t i = 0; i < n && i < FAULTS_MAX; i++) {
+        const struct fault *f = &faults->v[i];
+        const char         *place = f->pointer ? f->pointer : f->parameter;
+
+        buf_str(b, i == 0 ? "{\"" : ",{\"");
+        buf_str(b, f->pointer != NULL ? "pointer\":" : "parameter\":");
+        json_text(b, place == NULL ? "" : place,
+                  place == NULL ? 0 : strlen(place));
+        buf_str(b, ",\"code\":");
+        json_text(b, f->code, strlen(f->code));
+        buf_str(b, ",\"detail\":");
+        json_text(b, f->detail, strlen(f->detail));
+        buf_char(b, '}');
+    }
+    buf_str(b, n != 0 ? "]}" : "}");
+}

@@ -1,0 +1,30 @@
+/*
+ * problem.h - problems that any request may meet, and their documents.
+ */
+#ifndef SHOP_PROBLEM_H
+#define SHOP_PROBLEM_H
+
+#include "core/buf.h"
+#include "core/core.h"
+#include "core/shape.h"
+#include "shop.h"
+
+extern const struct problem method_not_allowed;
+extern const struct problem bad_path;
+extern const struct problem bad_query;
+extern const struct problem wrong_query;
+extern const struct problem bad_cursor;
+extern const struct problem internal_error;
+extern const struct problem out_of_memory;
+extern const struct problem overloaded;
+extern const struct problem shutting_down;
+extern const struct problem deadline_exceeded;
+extern const struct problem database_unavailable;
+extern const struct problem database_timeout;
+extern const struct problem not_migrated;
+
+/* application/problem+json, with the faults if there are any. */
+void problem_json(struct buf *b, const struct problem *p,
+                  const struct faults *faults, shop_str_t request_id);
+
+#endif

@@ -1,0 +1,242 @@
+/*
+ * reply.c - answers: staged by the handler, sent when it has returned.
+ *
+ * Staging runs on the coroutine and may fail(); sending runs on the loop.
+ */
+#include "core/env.h"
+#include "core/hash.h"
+#include "core/problem.h"
+#include "core/request.h"
+#include "core/worker.h"
+
+#include <stdio.h>
+
+
+static void
+stage(struct request *rq, int status, const char *type, const char *data,
+      size_t len)
+{
+    rq->answer.status = status;
+    rq->answer.type = type;
+    rq->answer.body = data;
+    rq->answer.len = len;
+    rq->answer.set = true;
+}
+
+
+static void
+header_add(struct request *rq, const char *name, const char *value)
+{
+    struct staged *s = &rq->answer;
+
+    if (s->n_headers < HEADERS_MAX)
+        s->headers[s->n_headers++] = (shop_header_t) {
+            { name, strlen(name) }, { value, strlen(value) }
+        };
+}
+
+
+/* The last resort is a document without a request's own words. */
+void
+stage_problem(struct request *rq, const struct problem *p)
+{
+    static const char  none[] = "{\"type\":\"about:blank\",\"status\":503,"
+                                "\"code\":\"out_of_memory\"}";
+    struct buf         b;
+
+    rq->answer.n_headers = 0;
+    rq->answer.etag = NULL;
+    buf_init(&b, &rq->attempt, 512);
+    problem_json(&b, p, &rq->faults, rq->in->request_id);
+
+    if (b.failed)
+        stage(rq, 503, "application/problem+json", none, sizeof(none) - 1);
+    else
+        stage(rq, p->status, "application/problem+json", b.data, b.len);
+
+    if (rq->answer.status == 503)
+        header_add(rq, "Retry-After", "1");
+}
+
+
+static void
+stage_buf(struct request *rq, int status, const struct buf *b)
+{
+    if (b->failed)
+        fail(rq, &out_of_memory);
+
+    stage(rq, status, "application/json", b->data, b->len);
+}
+
+
+void
+reply(struct request *rq, int status, const struct field *view,
+      const void *data)
+{
+    struct buf b;
+
+    buf_init(&b, &rq->attempt, 4096);
+    shape_to_json(&b, view, data, rq->route->flags & BRIEF);
+    stage_buf(rq, status, &b);
+}
+
+
+static void
+rows_json(struct request *rq, struct buf *b, const struct field *view,
+          const void *rows, size_t n)
+{
+    buf_str(b, "{\"data\":[");
+    for (size_t i = 0; i < n; i++) {
+        if (i != 0)
+            buf_char(b, ',');
+        shape_to_json(b, view, (const char *) rows + i * view->size,
+                      rq->route->flags & BRIEF);
+    }
+    buf_char(b, ']');
+}
+
+
+void
+reply_list(struct request *rq, const struct field *view, const void *rows,
+           size_t n)
+{
+    struct buf b;
+
+    buf_init(&b, &rq->attempt, 4096);
+    rows_json(rq, &b, view, rows, n);
+    buf_char(&b, '}');
+    stage_buf(rq, 200, &b);
+}
+
+
+void
+reply_page(struct request *rq, const struct field *view, const void *rows,
+           size_t n)
+{
+    const struct field  *key = shape_find(view, "page_key", 8);
+    bool                 more = (int64_t) n == rq->page.limit;
+    struct buf           b;
+
+    if (more)
+        n--;
+
+    buf_init(&b, &rq->attempt, 4096);
+    rows_json(rq, &b, view, rows, n);
+    buf_str(&b, more ? ",\"has_more\":true,\"next_cursor\":"
+                     : ",\"has_more\":false,\"next_cursor\":null}");
+    if (more) {
+        const char *last = (const char *) rows + (n - 1) * view->size;
+        const char *cursor = cursor_make(rq, (const void *) (last + key->at));
+
+        if (cursor == NULL)
+            fail(rq, &out_of_memory);
+        json_text(&b, cursor, strlen(cursor));
+        buf_char(&b, '}');
+    }
+    stage_buf(rq, 200, &b);
+}
+
+
+void
+reply_text(struct request *rq, int status, const char *type,
+           const char *text, size_t len)
+{
+    stage(rq, status, type, text, len);
+}
+
+
+void
+reply_redirect(struct request *rq, int status, const char *location)
+{
+    header(rq, "Location", location);
+    stage(rq, status, "application/json", "{}", 2);
+}
+
+
+void
+header(struct request *rq, const char *name, const char *value)
+{
+    header_add(rq, name, value);
+}
+
+
+/* Is the tag among those of If-None-Match?  Weak comparison. */
+static bool
+etag_known(const struct request *rq, const char *etag)
+{
+    shop_str_t  given = rq->in->header[SHOP_H_IF_NONE_MATCH];
+    size_t      n = strlen(etag);
+
+    if (given.len == 1 && given.data[0] == '*')
+        return true;
+    return given.len >= n && memmem(given.data, given.len, etag, n) != NULL;
+}
+
+
+/* A 200 gets an ETag of its bytes; what the client has already is a 304. */
+static void
+stage_etag(struct request *rq)
+{
+    struct staged *s = &rq->answer;
+    char          *etag = arena_alloc(&rq->attempt, 40);
+    uint64_t       h[2];
+
+    if (s->status != 200 || (rq->route->flags & NO_DB) || etag == NULL)
+        return;
+
+    hash128(&hash_fixed, s->body, s->len, h);
+    snprintf(etag, 40, "\"%016llx%08llx\"", (unsigned long long) h[0],
+             (unsigned long long) (h[1] >> 32));
+    header_add(rq, "ETag", etag);
+    if (etag_known(rq, etag)) {
+        s->status = 304;
+        s->len = 0;
+    }
+}
+
+
+static void
+count(const struct request *rq)
+{
+    struct route_count *c = &rq->shop->by_route[rq->match.id];
+    unsigned            class = (unsigned) rq->answer.status / 100 - 1;
+
+    if (rq->route == NULL || class >= STATUS_CLASSES)
+        return;
+
+    c->status[class]++;
+    c->us += shop_env.mono_us() - rq->start_us;
+    c->db_us += rq->db_us;
+}
+
+
+void
+answer_send(struct request *rq)
+{
+    struct staged *s = &rq->answer;
+    shop_answer_t  a = { 0 };
+
+    if (rq->route != NULL && rq->route->method == GET)
+        stage_etag(rq);
+    if (rq->route != NULL && (rq->route->axes & BY_LOCALE)) {
+        header_add(rq, "Vary", "Accept-Language");
+        if (rq->context.locale != NULL && s->status == 200)
+            header_add(rq, "Content-Language", rq->context.locale);
+    }
+    header_add(rq, "Cache-Control", s->status < 400 ? "no-cache" : "no-store");
+    header_add(rq, "X-Content-Type-Options", "nosniff");
+
+    a.status = s->status;
+    a.content_type = (shop_str_t) { s->type, strlen(s->type) };
+    a.body = (shop_str_t) { s->body, s->len };
+    a.headers = s->headers;
+    a.n_headers = s->n_headers;
+    a.route = rq->route == NULL ? "-" : rq->route->path;
+    a.caller = "anonymous";
+    a.cache = "-";
+    a.db_us = rq->db_us;
+
+    count(rq);
+    if (rq->sink != NULL)
+        rq->sink->respond(rq->sink_ctx, &a);
+}

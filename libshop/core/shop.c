@@ -1,0 +1,412 @@
+/*
+ * shop.c - the spine: open, submit, the coroutine's comings and goings, close.
+ *
+ * Read this first.  Everything here runs on the loop's stack, except
+ * request_wait() and request_leave(), which run on a coroutine and leave it.
+ *
+ * Return codes: SHOP_OK, SHOP_AGAIN or a negative SHOP_E_*.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "core/env.h"
+#include "core/problem.h"
+#include "core/request.h"
+#include "core/sql.h"
+#include "core/worker.h"
+
+
+void
+shop_log(const struct shop *shop, int level, const char *format, ...)
+{
+    char     line[1024];
+    va_list  args;
+    int      n;
+
+    va_start(args, format);
+    n = vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+
+    if (n > 0)
+        shop->ops->log(shop->host, level, line,
+                       (size_t) n < sizeof(line) ? (size_t) n
+                                                 : sizeof(line) - 1);
+}
+
+
+/* --- a request's comings and goings -------------------------------------- */
+
+
+static void
+request_end(struct request *rq)
+{
+    struct shop *shop = rq->shop;
+
+    shop->ops->timer_del(shop->host, &rq->deadline);
+    answer_send(rq);
+
+    *rq->prev = rq->next;
+    if (rq->next != NULL)
+        rq->next->prev = rq->prev;
+    arena_reset(&rq->attempt);
+    shop_env.release(rq);
+    shop->count[COUNT_CORO_LIVE] = shop->coros.live;
+}
+
+
+/* Run it until it waits or has ended: true when it has ended. */
+static bool
+request_run(struct request *rq)
+{
+    bool alive = coro_resume(rq->coro) == 1;
+
+    if (alive && rq->state == RUNNING)
+        return false;
+    if (alive)
+        coro_abandon(rq->coro);
+    rq->coro = NULL;
+    request_end(rq);
+
+    return true;
+}
+
+
+/* End one that waits, with a problem. */
+static void
+request_stop(struct request *rq, const struct problem *p)
+{
+    coro_abandon(rq->coro);
+    rq->coro = NULL;
+    stage_problem(rq, p);
+    request_end(rq);
+}
+
+
+void
+request_wait(struct request *rq)
+{
+    rq->waiting = true;
+    coro_yield();
+}
+
+
+void
+request_wake(struct request *rq)
+{
+    if (!rq->waiting)
+        return;
+    rq->waiting = false;
+    request_run(rq);
+}
+
+
+_Noreturn void
+request_leave(struct request *rq, enum request_state state)
+{
+    rq->state = state;
+    coro_yield();
+    __builtin_unreachable();
+}
+
+
+static void
+deadline_fired(shop_timer_t *t)
+{
+    struct request *rq = t->ctx;
+
+    COUNT(rq->shop, DEADLINES, 1);
+    request_stop(rq, &deadline_exceeded);
+}
+
+
+/* --- submit -------------------------------------------------------------- */
+
+
+static void
+allow_text(char *out, size_t size, unsigned methods)
+{
+    size_t n = (size_t) snprintf(out, size, "OPTIONS");
+
+    for (unsigned m = GET; m <= DELETE; m++) {
+        if (methods & (1u << m))
+            n += (size_t) snprintf(out + n, size - n, ", %s%s",
+                                   method_name((enum method) m),
+                                   m == GET ? ", HEAD" : "");
+    }
+}
+
+
+/* An answer that needs no coroutine: no such address, no such method. */
+static void
+answer_at_once(struct request *rq, const struct problem *p)
+{
+    char allow[80];
+    bool options = rq->in->method.len == 7
+                   && memcmp(rq->in->method.data, "OPTIONS", 7) == 0;
+
+    if (rq->match.methods == 0) {
+        stage_problem(rq, p);
+    } else {
+        allow_text(allow, sizeof(allow), rq->match.methods);
+        stage_problem(rq, &method_not_allowed);
+        if (options) {
+            rq->answer.status = 204;
+            rq->answer.len = 0;
+        }
+        header(rq, "Allow", allow);
+    }
+    answer_send(rq);
+    arena_reset(&rq->attempt);
+    shop_env.release(rq);
+}
+
+
+static struct request *
+request_make(struct shop *shop, const shop_request_t *in,
+             const shop_sink_ops_t *sink, void *ctx)
+{
+    struct request *rq = shop_env.alloc(sizeof(struct request));
+
+    if (rq == NULL)
+        return NULL;
+
+    memset(rq, 0, sizeof(*rq));
+    rq->shop = shop;
+    rq->in = in;
+    rq->sink = sink;
+    rq->sink_ctx = ctx;
+    rq->faults.arena = &rq->attempt;
+    rq->start_us = shop_env.mono_us();
+
+    return rq;
+}
+
+
+static void
+request_link(struct request *rq)
+{
+    struct shop *shop = rq->shop;
+
+    rq->next = shop->live;
+    rq->prev = &shop->live;
+    if (rq->next != NULL)
+        rq->next->prev = &rq->next;
+    shop->live = rq;
+
+    rq->deadline.fire = deadline_fired;
+    rq->deadline.ctx = rq;
+}
+
+
+SHOP_API int
+shop_submit(shop_t *shop, const shop_request_t *in,
+            const shop_sink_ops_t *sink, void *ctx, shop_call_t **out)
+{
+    struct request *rq = request_make(shop, in, sink, ctx);
+
+    if (rq == NULL)
+        return SHOP_E_NOMEM;
+
+    COUNT(shop, REQUESTS, 1);
+    route_find(shop->routes, method_parse(in->method), in->path, &rq->match);
+    rq->route = rq->match.route;
+    if (rq->route != NULL)
+        rq->coro = coro_make(&shop->coros, serve, rq);
+    if (rq->coro == NULL) {
+        if (rq->route != NULL) {
+            COUNT(shop, CORO_REFUSED, 1);
+            rq->match.methods = 0;
+        }
+        answer_at_once(rq, rq->route != NULL ? &overloaded : &not_found);
+        return SHOP_OK;
+    }
+
+    request_link(rq);
+    shop->count[COUNT_CORO_LIVE] = shop->coros.live;
+    shop->count[COUNT_CORO_PEAK] = shop->coros.peak;
+    if (request_run(rq))
+        return SHOP_OK;
+
+    shop->ops->timer_set(shop->host, &rq->deadline, shop->conf.deadline_ms,
+                         SHOP_TIMER_FOREGROUND);
+    *out = (shop_call_t *) rq;
+
+    return SHOP_AGAIN;
+}
+
+
+SHOP_API void
+shop_detach(shop_call_t *call)
+{
+    struct request *rq = (struct request *) call;
+
+    COUNT(rq->shop, DETACHED, 1);
+    rq->sink = NULL;
+    request_stop(rq, &shutting_down);
+}
+
+
+/* --- open and close ------------------------------------------------------ */
+
+
+SHOP_API const char *
+shop_version(void)
+{
+    return SHOP_VERSION;
+}
+
+
+SHOP_API int
+shop_abi_check(uint32_t abi, size_t host_ops_size, size_t conf_size)
+{
+    return abi == SHOP_ABI && host_ops_size == sizeof(shop_host_ops_t)
+           && conf_size == sizeof(shop_conf_t) ? SHOP_OK : SHOP_E_ABI;
+}
+
+
+SHOP_API size_t
+shop_shm_min(unsigned workers)
+{
+    return cache_size_min(workers);
+}
+
+
+static int
+conf_wrong(char *error, size_t size, const char *sentence)
+{
+    snprintf(error, size, "%s", sentence);
+    return SHOP_E_CONF;
+}
+
+
+SHOP_API int
+shop_conf_check(const shop_conf_t *conf, char *error, size_t size)
+{
+    PQconninfoOption *options;
+
+    if (conf->size != sizeof(shop_conf_t))
+        return conf_wrong(error, size, "the configuration is of another "
+                          "version of libshop");
+    if (conf->database == NULL)
+        return conf_wrong(error, size, "no database is named; a libpq "
+                          "connection string is needed");
+    options = PQconninfoParse(conf->database, NULL);
+    if (options == NULL)
+        return conf_wrong(error, size, "the database is not a libpq "
+                          "connection string such as \"host=/run/postgresql "
+                          "dbname=shop user=shop_app\"");
+    PQconninfoFree(options);
+    if (conf->cursor_secret[0].len < 32)
+        return conf_wrong(error, size, "the cursor secret needs 32 bytes or "
+                          "more");
+    if (conf->max_coroutines == 0 || conf->stack_size < 32768)
+        return conf_wrong(error, size, "at least one coroutine with a stack "
+                          "of 32768 bytes is needed");
+
+    return routes_get(error, size) != NULL
+           && sql_statements_check(error, size) == 0 ? SHOP_OK : SHOP_E_CONF;
+}
+
+
+/* The shop's own copies of what the caller may take away. */
+static int
+conf_copy(struct shop *shop, const shop_conf_t *conf)
+{
+    shop->conf = *conf;
+    shop->conf.database = arena_copy(&shop->arena, conf->database,
+                                     strlen(conf->database));
+    for (int i = 0; i < 2; i++)
+        shop->conf.cursor_secret[i].data =
+            arena_copy(&shop->arena, conf->cursor_secret[i].data,
+                       conf->cursor_secret[i].len);
+
+    return shop->conf.database != NULL
+           && shop->conf.cursor_secret[0].data != NULL ? SHOP_OK
+                                                       : SHOP_E_NOMEM;
+}
+
+
+static int
+memory_open(struct shop *shop)
+{
+    shop_conf_t *c = &shop->conf;
+    int          rc;
+
+    if (c->shm == NULL) {
+        c->shm_size = cache_size_min(c->workers);
+        c->shm = shop->own_shm = arena_zalloc(&shop->arena, c->shm_size);
+        c->shm_fresh = 1;
+        if (c->shm == NULL)
+            return SHOP_E_NOMEM;
+    }
+    rc = cache_attach(&shop->cache, c->shm, c->shm_size, c->shm_fresh,
+                      c->worker, c->workers);
+    if (rc == SHOP_OK)
+        rc = cache_adopt(&shop->cache);
+    if (rc == SHOP_OK) {
+        shop->count = cache_counters(&shop->cache);
+        shop->by_route = cache_route_counters(&shop->cache);
+    }
+
+    return rc;
+}
+
+
+SHOP_API int
+shop_open(shop_t **out, const shop_conf_t *conf, const shop_host_ops_t *ops,
+          void *host)
+{
+    char         error[256];
+    struct shop *shop;
+    int          rc;
+
+    if (shop_conf_check(conf, error, sizeof(error)) != SHOP_OK)
+        return SHOP_E_CONF;
+    shop = shop_env.alloc(sizeof(struct shop));
+    if (shop == NULL)
+        return SHOP_E_NOMEM;
+
+    memset(shop, 0, sizeof(*shop));
+    shop->ops = ops;
+    shop->host = host;
+    shop->routes = routes_get(error, sizeof(error));
+    coro_pool_init(&shop->coros, conf->max_coroutines, conf->stack_size);
+
+    rc = conf_copy(shop, conf);
+    if (rc == SHOP_OK)
+        rc = memory_open(shop);
+    if (rc == SHOP_OK)
+        rc = db_open(&shop->db, shop);
+    if (rc != SHOP_OK) {
+        cache_leave(&shop->cache);
+        arena_reset(&shop->arena);
+        shop_env.release(shop);
+        return rc;
+    }
+    *out = shop;
+
+    return SHOP_OK;
+}
+
+
+SHOP_API void
+shop_drain(shop_t *shop)
+{
+    shop->draining = true;
+    db_drain(shop->db);
+}
+
+
+SHOP_API void
+shop_close(shop_t *shop)
+{
+    while (shop->live != NULL)
+        request_stop(shop->live, &shutting_down);
+
+    db_close(shop->db);
+    cache_leave(&shop->cache);
+    coro_pool_done(&shop->coros);
+    arena_reset(&shop->settings.arena);
+    arena_reset(&shop->arena);
+    shop_env.release(shop);
+}

@@ -1,0 +1,239 @@
+/*
+ * sql.c - statements as handlers see them: send, wait, rows as structs.
+ *
+ * This side of the convention: functions fail() the request, with the problem
+ * that PostgreSQL's answer means.
+ */
+#include "core/sql.h"
+
+#include <stdio.h>
+
+#include "core/env.h"
+#include "core/problem.h"
+#include "core/request.h"
+#include "core/worker.h"
+
+#define PARAMS_MAX   32
+
+/* A statement on its way; `wait` first, so that the lane's pointer is ours. */
+struct running {
+    struct db_wait  wait;
+    struct query   *query;
+    const char     *values[PARAMS_MAX];
+    uint64_t        since_us;
+};
+
+
+int
+sql_statements_check(char *error, size_t size)
+{
+    static unsigned count;
+
+    for (size_t d = 0; domains[d] != NULL && domains[d]->name != NULL; d++) {
+        const struct stmt *const *s = domains[d]->statements;
+
+        for (; s != NULL && *s != NULL; s++) {
+            if ((*s)->n_params > PARAMS_MAX || (*s)->text == NULL) {
+                snprintf(error, size, "statement %s: more than %d parameters",
+                         (*s)->name, PARAMS_MAX);
+                return -1;
+            }
+            if (*(*s)->slot == 0)
+                *(*s)->slot = ++count;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+wake(struct db_wait *w)
+{
+    struct running *r = w->ctx;
+    struct request *rq = r->query->rq;
+
+    request_wake(rq);
+}
+
+
+static void
+forget(void *data)
+{
+    struct running *r = data;
+
+    if (r->wait.entry != NULL)
+        db_forget(&r->wait);
+    if (r->wait.result != NULL)
+        PQclear(r->wait.result);
+}
+
+
+void
+sql_start(struct request *rq, struct query *q, const struct stmt *st,
+          const void *in, const struct arg *args)
+{
+    struct running  *r = alloc(rq, sizeof(struct running));
+    bool             failed = false;
+    struct db_call   call = {
+        .name = st->name, .text = st->text, .n_values = (int) st->n_params,
+        .values = r->values, .slot = *st->slot,
+    };
+
+    (void) in;
+    for (unsigned i = 0; i < st->n_params; i++) {
+        const struct param *p = &st->params[i];
+
+        r->values[i] = shape_to_text(args[p->arg].type, args[p->arg].at,
+                                     p->part, &rq->attempt, &failed);
+    }
+    if (failed || arena_cleanup(&rq->attempt, forget, r) == NULL)
+        fail(rq, &out_of_memory);
+
+    *q = (struct query) { .rq = rq, .entry = r, .stmt = st };
+    r->query = q;
+    r->wait.wake = wake;
+    r->wait.ctx = r;
+    r->since_us = shop_env.mono_us();
+    db_read(rq->shop->db, st->lane, &call, &r->wait);
+}
+
+
+/* What an error of PostgreSQL means to a client.  Never its words: they may
+ * hold values. */
+static _Noreturn void
+fail_sql(struct request *rq, const struct stmt *st, const struct db_wait *w)
+{
+    static const struct {
+        const char            *state;
+        const struct problem  *p;
+    } map[] = {
+        { "57014", &database_timeout },
+        { "42P01", &not_migrated },
+        { "42703", &not_migrated },
+        { "42883", &not_migrated },
+        { "42501", &not_migrated },
+    };
+
+    if (w->outcome == DB_BUSY)
+        fail(rq, &overloaded);
+    if (w->outcome != DB_ERROR)
+        fail(rq, &database_unavailable);
+
+    shop_log(rq->shop, SHOP_LOG_ERROR, "statement %s failed with %s",
+             st->name, w->sqlstate);
+    for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
+        if (strcmp(map[i].state, w->sqlstate) == 0)
+            fail(rq, map[i].p);
+    }
+    fail(rq, &internal_error);
+}
+
+
+static PGresult *
+result_of(struct request *rq, struct query *q)
+{
+    struct running *r = q->entry;
+
+    while (r->wait.outcome == DB_PENDING)
+        request_wait(rq);
+
+    rq->db_us += (uint32_t) (shop_env.mono_us() - r->since_us);
+    if (r->wait.outcome != DB_ROWS)
+        fail_sql(rq, q->stmt, &r->wait);
+
+    return r->wait.result;
+}
+
+
+/* The member that a column fills: its own name, or for MONEY the name before
+ * _amount (part 1) and _currency (part 2). */
+static const struct field *
+member_of(const struct field *shape, const char *column, unsigned *part)
+{
+    size_t              n = strlen(column);
+    const struct field *f = shape_find(shape, column, n);
+
+    *part = 0;
+    if (f != NULL)
+        return f;
+    if (n > 7 && strcmp(column + n - 7, "_amount") == 0) {
+        *part = 1;
+        return shape_find(shape, column, n - 7);
+    }
+    if (n > 9 && strcmp(column + n - 9, "_currency") == 0) {
+        *part = 2;
+        return shape_find(shape, column, n - 9);
+    }
+
+    return NULL;
+}
+
+
+static void
+row_read(struct request *rq, const struct stmt *st, PGresult *res, int row,
+         const struct field *const *map, const unsigned *part, void *into)
+{
+    shape_clear(st->out, into);
+    for (int c = 0; c < PQnfields(res); c++) {
+        const char *text = PQgetisnull(res, row, c)
+                           ? NULL : PQgetvalue(res, row, c);
+
+        if (shape_from_text(map[c], into, text,
+                            (size_t) PQgetlength(res, row, c), part[c],
+                            &rq->attempt) != 0)
+        {
+            shop_log(rq->shop, SHOP_LOG_ERROR, "statement %s: column %s does "
+                     "not fit", st->name, PQfname(res, c));
+            fail(rq, &internal_error);
+        }
+    }
+}
+
+
+static void
+columns_match(struct request *rq, const struct stmt *st, PGresult *res,
+              const struct field **map, unsigned *part)
+{
+    int n = PQnfields(res);
+
+    for (int c = 0; c < n; c++) {
+        map[c] = member_of(st->out, PQfname(res, c), &part[c]);
+        if (map[c] == NULL) {
+            shop_log(rq->shop, SHOP_LOG_ERROR, "statement %s: no member for "
+                     "column %s", st->name, PQfname(res, c));
+            fail(rq, &internal_error);
+        }
+    }
+}
+
+
+void *
+sql_rows(struct request *rq, struct query *q, size_t *n)
+{
+    PGresult            *res = result_of(rq, q);
+    size_t               columns = (size_t) PQnfields(res);
+    const struct field **map = alloc(rq, columns * sizeof(*map) + 1);
+    unsigned            *part = alloc(rq, columns * sizeof(*part) + 1);
+    size_t               size = q->stmt->out->size;
+    char                *rows;
+
+    *n = (size_t) PQntuples(res);
+    columns_match(rq, q->stmt, res, map, part);
+
+    rows = alloc(rq, *n * size + 1);
+    for (size_t i = 0; i < *n; i++)
+        row_read(rq, q->stmt, res, (int) i, map, part, rows + i * size);
+
+    return rows;
+}
+
+
+void *
+sql_row(struct request *rq, struct query *q)
+{
+    size_t  n;
+    void   *rows = sql_rows(rq, q, &n);
+
+    return n == 0 ? NULL : rows;
+}
