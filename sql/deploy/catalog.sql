@@ -886,8 +886,8 @@ COMMENT ON FUNCTION listing_titles_of(uuid[]) IS
 
 -- Writes only what differs. The products are locked first, so that of two
 -- transactions that change one product the later sees what the earlier did:
--- each statement below has its own snapshot. Compiling the statements would cost
--- ten times what running them for one product does.
+-- each statement below has its own snapshot. Compiling the statements would
+-- cost ten times what running them for one product does.
 CREATE FUNCTION listing_refresh(ids uuid[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp SET jit = off AS $$
