@@ -47,10 +47,13 @@ struct db_lane {
     struct db_lane    *slower;          /* where a timed out statement goes  */
     const char        *name;
     const char        *options;
+    struct db         *db;              /* whose it is                       */
     PGconn            *pg;
     enum lane_state    state;
     bool               draining;
+    bool               closed;          /* by db_close(): only memory left   */
     bool               watching;
+    bool               posted;          /* the host holds `flush`            */
     unsigned           interest;
     unsigned           failures;        /* in a row                          */
     shop_watch_t       watch;
@@ -70,10 +73,14 @@ void entry_finish(struct db_entry *e, enum db_outcome outcome,
                   PGresult *result);
 
 /* db_conn.c */
+bool lane_is_down(const struct db_lane *l);
 void lane_connect(struct db_lane *l);
 void lane_lost(struct db_lane *l);
 void lane_interest(struct db_lane *l, unsigned events);
 void lane_close(struct db_lane *l);
+
+/* db.c */
+void db_release(struct db *db);         /* when no lane is posted           */
 
 /* db_read.c */
 void lane_post(struct db_lane *l);
