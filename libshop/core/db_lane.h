@@ -7,7 +7,7 @@
  *     and taken back when that Parse failed.
  *  3. Statements are read-only, so all of a batch may share one Sync and any
  *     of them may be sent again; one that was aborted by a neighbour is sent
- *     again once, with a Sync of its own.
+ *     again once, without a name and with a Sync of its own.
  */
 #ifndef SHOP_DB_LANE_H
 #define SHOP_DB_LANE_H

@@ -109,7 +109,7 @@ send_one(struct db_lane *l, struct db_entry *e)
 {
     const struct db_call *c = &e->call;
 
-    if (!is_prepared(l, c->slot)) {
+    if (!e->alone && !is_prepared(l, c->slot)) {
         struct db_entry *parse = mark_sent(l, ENTRY_PREPARE);
 
         if (parse == NULL || PQsendPrepare(l->pg, c->name, c->text,
@@ -126,6 +126,12 @@ send_one(struct db_lane *l, struct db_entry *e)
     l->in_flight++;
     COUNT(l->shop, READ_SENT, 1);
     COUNT(l->shop, READ_FLIGHT, 1);
+
+    /* What a neighbour aborted goes without a name: whether that is prepared
+     * is only known when all that is in flight has been read. */
+    if (e->alone)
+        return PQsendQueryParams(l->pg, c->text, c->n_values, NULL, c->values,
+                                 NULL, NULL, 0) == 1;
 
     return PQsendQueryPrepared(l->pg, c->name, c->n_values, c->values, NULL,
                                NULL, 0) == 1;
