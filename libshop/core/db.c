@@ -36,7 +36,8 @@ host_is_plain(const char *conninfo)
             continue;
         if (strcmp(o->keyword, "hostaddr") == 0)
             address = true;
-        if (strcmp(o->keyword, "host") == 0 && o->val[0] != '/')
+        if (strcmp(o->keyword, "host") == 0
+            && (o->val[0] != '/' || strchr(o->val, ',') != NULL))
             plain = inet_pton(AF_INET, o->val, buf) == 1
                     || inet_pton(AF_INET6, o->val, buf) == 1;
     }
@@ -62,6 +63,7 @@ db_open(struct db **out, struct shop *shop)
 
     memset(db, 0, sizeof(*db));
     db->shop = shop;
+    db->read.db = db->slow.db = db;
     db->read.shop = db->slow.shop = shop;
     db->read.name = "shop-read";
     db->slow.name = "shop-slow";
@@ -82,19 +84,29 @@ db_drain(struct db *db)
 }
 
 
+/* A post cannot be taken back: the last one that is due frees the memory. */
+void
+db_release(struct db *db)
+{
+    if (!db->read.posted && !db->slow.posted)
+        shop_env.release(db);
+}
+
+
 void
 db_close(struct db *db)
 {
     lane_close(&db->read);
     lane_close(&db->slow);
-    shop_env.release(db);
+    db->read.closed = db->slow.closed = true;
+    db_release(db);
 }
 
 
 bool
 db_is_up(const struct db *db)
 {
-    return db->read.state != LANE_DOWN;
+    return !lane_is_down(&db->read);
 }
 
 
@@ -105,7 +117,7 @@ db_read(struct db *db, enum lane lane, const struct db_call *call,
     struct db_lane  *l = lane == LANE_SLOW ? &db->slow : &db->read;
     struct db_entry *e = NULL;
 
-    if (l->state == LANE_DOWN)
+    if (lane_is_down(l))
         w->outcome = DB_DOWN;
     else if (l->queue.n >= QUEUE_MAX || call->slot >= SLOTS_MAX
              || (e = shop_env.alloc(sizeof(*e))) == NULL)

@@ -13,6 +13,7 @@
 
 #define BACKOFF_MIN_MS  50
 #define BACKOFF_MAX_MS  5000
+#define CONNECT_MAX_MS  5000      /* libpq itself knows no bound here */
 
 
 static void
@@ -41,6 +42,15 @@ lane_interest(struct db_lane *l, unsigned events)
                       == SHOP_OK;
     }
     l->interest = events;
+}
+
+
+/* An attempt after a failed one makes nobody wait for it. */
+bool
+lane_is_down(const struct db_lane *l)
+{
+    return l->state == LANE_DOWN
+           || (l->state == LANE_CONNECTING && l->failures != 0);
 }
 
 
@@ -86,6 +96,7 @@ failed(struct db_lane *l)
     if (ms > BACKOFF_MAX_MS)
         ms = BACKOFF_MAX_MS;
     shop_env.random(&jitter, 1);
+    l->shop->ops->timer_del(l->shop->host, &l->retry);
     if (!l->draining)
         l->shop->ops->timer_set(l->shop->host, &l->retry,
                                 ms / 2 + ms * jitter / 512,
@@ -101,6 +112,7 @@ established(struct db_lane *l)
         failed(l);
         return;
     }
+    l->shop->ops->timer_del(l->shop->host, &l->retry);
     COUNT(l->shop, DB_CONNECTS, 1);
     COUNT(l->shop, DB_OPEN, 1);
     l->state = LANE_UP;
@@ -151,7 +163,12 @@ ready(shop_watch_t *w, unsigned events)
 static void
 retry(shop_timer_t *t)
 {
-    lane_connect(t->ctx);
+    struct db_lane *l = t->ctx;
+
+    if (l->state == LANE_CONNECTING)
+        failed(l);
+    else
+        lane_connect(l);
 }
 
 
@@ -167,6 +184,8 @@ lane_connect(struct db_lane *l)
     l->watch.ctx = l->retry.ctx = l;
     l->retry.fire = retry;
     l->state = LANE_CONNECTING;
+    l->shop->ops->timer_set(l->shop->host, &l->retry, CONNECT_MAX_MS,
+                            SHOP_TIMER_BACKGROUND);
 
     l->pg = PQconnectStartParams(keys, values, 1);
     if (l->pg == NULL || PQstatus(l->pg) == CONNECTION_BAD)

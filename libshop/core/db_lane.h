@@ -7,7 +7,7 @@
  *     and taken back when that Parse failed.
  *  3. Statements are read-only, so all of a batch may share one Sync and any
  *     of them may be sent again; one that was aborted by a neighbour is sent
- *     again once, with a Sync of its own.
+ *     again once, without a name and with a Sync of its own.
  */
 #ifndef SHOP_DB_LANE_H
 #define SHOP_DB_LANE_H
@@ -47,10 +47,13 @@ struct db_lane {
     struct db_lane    *slower;          /* where a timed out statement goes  */
     const char        *name;
     const char        *options;
+    struct db         *db;              /* whose it is                       */
     PGconn            *pg;
     enum lane_state    state;
     bool               draining;
+    bool               closed;          /* by db_close(): only memory left   */
     bool               watching;
+    bool               posted;          /* the host holds `flush`            */
     unsigned           interest;
     unsigned           failures;        /* in a row                          */
     shop_watch_t       watch;
@@ -70,10 +73,14 @@ void entry_finish(struct db_entry *e, enum db_outcome outcome,
                   PGresult *result);
 
 /* db_conn.c */
+bool lane_is_down(const struct db_lane *l);
 void lane_connect(struct db_lane *l);
 void lane_lost(struct db_lane *l);
 void lane_interest(struct db_lane *l, unsigned events);
 void lane_close(struct db_lane *l);
+
+/* db.c */
+void db_release(struct db *db);         /* when no lane is posted           */
 
 /* db_read.c */
 void lane_post(struct db_lane *l);

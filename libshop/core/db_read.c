@@ -109,12 +109,15 @@ send_one(struct db_lane *l, struct db_entry *e)
 {
     const struct db_call *c = &e->call;
 
-    if (!is_prepared(l, c->slot)) {
+    if (!e->alone && !is_prepared(l, c->slot)) {
         struct db_entry *parse = mark_sent(l, ENTRY_PREPARE);
 
         if (parse == NULL || PQsendPrepare(l->pg, c->name, c->text,
                                            c->n_values, NULL) != 1)
+        {
+            entry_push(&l->queue, e);   /* for the next connection */
             return false;
+        }
         parse->parse_of = e;
         parse->call.slot = c->slot;
         set_prepared(l, c->slot, true);
@@ -123,6 +126,12 @@ send_one(struct db_lane *l, struct db_entry *e)
     l->in_flight++;
     COUNT(l->shop, READ_SENT, 1);
     COUNT(l->shop, READ_FLIGHT, 1);
+
+    /* What a neighbour aborted goes without a name: whether that is prepared
+     * is only known when all that is in flight has been read. */
+    if (e->alone)
+        return PQsendQueryParams(l->pg, c->text, c->n_values, NULL, c->values,
+                                 NULL, NULL, 0) == 1;
 
     return PQsendQueryPrepared(l->pg, c->name, c->n_values, c->values, NULL,
                                NULL, 0) == 1;
@@ -133,7 +142,8 @@ send_one(struct db_lane *l, struct db_entry *e)
 static bool
 send_batch(struct db_lane *l)
 {
-    for (unsigned n = 0; n < BATCH_MAX && l->queue.n != 0; n++) {
+    for (unsigned n = 0; n < BATCH_MAX && l->queue.n != 0
+                         && l->in_flight < FLIGHT_MAX; n++) {
         struct db_entry *e = l->queue.first;
         bool             alone = e->alone;
 
@@ -160,6 +170,11 @@ flush(shop_post_t *p)
 {
     struct db_lane *l = p->ctx;
 
+    l->posted = false;
+    if (l->closed) {
+        db_release(l->db);
+        return;
+    }
     if (l->state == LANE_IDLE)
         lane_connect(l);
     if (l->state != LANE_UP)
@@ -180,6 +195,7 @@ lane_post(struct db_lane *l)
 {
     l->flush.run = flush;
     l->flush.ctx = l;
+    l->posted = true;
     l->shop->ops->post(l->shop->host, &l->flush);
 }
 
@@ -208,8 +224,7 @@ query_done(struct db_lane *l, struct db_entry *e)
     ExecStatusType  s = PQresultStatus(res);
     const char     *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
     bool            lapsed = state != NULL && strcmp(state, "57014") == 0;
-    bool            unknown = state != NULL && (strcmp(state, "26000") == 0
-                                                || strcmp(state, "0A000") == 0);
+    bool            unknown = state != NULL && (strcmp(state, "26000") == 0);
 
     if (s == PGRES_TUPLES_OK || s == PGRES_COMMAND_OK) {
         entry_finish(e, DB_ROWS, res);
@@ -235,10 +250,17 @@ query_done(struct db_lane *l, struct db_entry *e)
 static void
 parse_done(struct db_lane *l, struct db_entry *e)
 {
+    const char *state = PQresultErrorField(e->result, PG_DIAG_SQLSTATE);
+
     if (PQresultStatus(e->result) != PGRES_COMMAND_OK)
         set_prepared(l, e->call.slot, false);
 
-    if (PQresultStatus(e->result) == PGRES_FATAL_ERROR) {
+    /* An earlier batch made it after all: only the query is sent again. */
+    if (state != NULL && strcmp(state, "42P05") == 0) {
+        set_prepared(l, e->call.slot, true);
+        e->parse_of->alone = false;
+        PQclear(e->result);
+    } else if (PQresultStatus(e->result) == PGRES_FATAL_ERROR) {
         e->parse_of->result = e->result;
         e->parse_of->alone = true;
     } else {
@@ -263,6 +285,25 @@ entry_done(struct db_lane *l)
 }
 
 
+/* Is this the end of the connection?  A FATAL comes without a Sync, and a
+ * plan whose columns changed can only be made anew on another connection. */
+static bool
+is_last(const struct db_lane *l, const struct db_entry *e,
+        const PGresult *res)
+{
+    const char *level = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+
+    if (PQstatus(l->pg) == CONNECTION_BAD)
+        return PQresultStatus(res) == PGRES_FATAL_ERROR;
+
+    return (level != NULL && (strcmp(level, "FATAL") == 0
+                              || strcmp(level, "PANIC") == 0))
+           || (e->kind == ENTRY_QUERY && state != NULL
+               && strcmp(state, "0A000") == 0);
+}
+
+
 /* Take one result; false when there is nothing sensible to take. */
 static bool
 take(struct db_lane *l, PGresult *res)
@@ -276,7 +317,7 @@ take(struct db_lane *l, PGresult *res)
         shop_env.release(entry_pop(&l->sent));
         return true;
     }
-    if (e->kind == ENTRY_SYNC) {
+    if (e->kind == ENTRY_SYNC || is_last(l, e, res)) {
         PQclear(res);
         return false;
     }

@@ -1,0 +1,143 @@
+/*
+ * db_test.c - the lanes without a PostgreSQL: refusals are quick, and say
+ * what they are.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/worker.h"        /* before cmocka, whose fail() is a macro */
+
+#include <cmocka.h>
+
+#include "harness.h"
+
+int core_db_tests(void);
+
+struct fixture {
+    struct harness  host;
+    struct shop     shop;
+    uint64_t        count[256];
+    struct db      *db;
+    unsigned        woken;
+};
+
+static const struct db_call call = { "one", "SELECT 1", 0, NULL, 0 };
+
+
+static void
+wake(struct db_wait *w)
+{
+    struct fixture *f = w->ctx;
+
+    f->woken++;
+}
+
+
+static int
+open_with(struct fixture *f, const char *conninfo)
+{
+    memset(f, 0, sizeof(*f));
+    f->shop.ops = &harness_ops;
+    f->shop.host = &f->host;
+    f->shop.count = f->count;
+    f->shop.conf.database = conninfo;
+
+    return db_open(&f->db, &f->shop);
+}
+
+
+static void
+a_name_is_no_host(void **state)
+{
+    struct fixture f;
+
+    (void) state;
+    assert_int_equal(open_with(&f, "host=localhost"), SHOP_E_CONF);
+    assert_int_equal(open_with(&f, "host=/tmp,localhost"), SHOP_E_CONF);
+    assert_int_equal(open_with(&f, "host=127.0.0.1"), SHOP_OK);
+    db_close(f.db);
+    assert_int_equal(open_with(&f, "host=db hostaddr=127.0.0.1"), SHOP_OK);
+    db_close(f.db);
+}
+
+
+/* The first waits for the attempt, the next ones do not. */
+static void
+without_a_server_reads_are_refused(void **state)
+{
+    struct fixture f;
+    struct db_wait w = { .wake = wake, .ctx = &f }, next = w;
+    char           dir[] = "/tmp/shXXXXXX", conninfo[64];
+
+    (void) state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(conninfo, sizeof(conninfo), "host=%s", dir);
+    assert_int_equal(open_with(&f, conninfo), SHOP_OK);
+    assert_true(db_is_up(f.db));
+
+    db_read(f.db, LANE_READ, &call, &w);
+    assert_int_equal(w.outcome, DB_PENDING);
+    while (f.woken == 0)
+        harness_turn(&f.host);
+    assert_int_equal(w.outcome, DB_DOWN);
+    assert_null(w.entry);
+    assert_false(db_is_up(f.db));
+
+    db_read(f.db, LANE_READ, &call, &next);
+    assert_int_equal(next.outcome, DB_DOWN);
+    assert_int_equal(f.woken, 1);
+
+    /* It tries again by itself. */
+    while (f.count[COUNT_DB_FAILURES] < 3)
+        harness_turn(&f.host);
+    assert_false(db_is_up(f.db));
+    db_close(f.db);
+    rmdir(dir);
+}
+
+
+static void
+the_queue_is_bounded(void **state)
+{
+    enum { N = 1025 };
+    struct fixture  f;
+    struct db_wait *w = calloc(N, sizeof(*w));
+
+    (void) state;
+    assert_non_null(w);
+    assert_int_equal(open_with(&f, "host=/nowhere"), SHOP_OK);
+    for (unsigned i = 0; i < N; i++) {
+        w[i].wake = wake;
+        w[i].ctx = &f;
+        db_read(f.db, LANE_READ, &call, &w[i]);
+    }
+    assert_int_equal(w[N - 2].outcome, DB_PENDING);
+    assert_int_equal(w[N - 1].outcome, DB_BUSY);
+
+    /* Who has gone is not woken; the end wakes all others.  The post that is
+     * still due then frees the memory. */
+    db_forget(&w[0]);
+    db_close(f.db);
+    assert_int_equal(f.woken, N - 2);
+    assert_int_equal(w[1].outcome, DB_DOWN);
+    harness_turn(&f.host);
+    free(w);
+}
+
+
+int
+core_db_tests(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_name_is_no_host),
+        cmocka_unit_test(without_a_server_reads_are_refused),
+        cmocka_unit_test(the_queue_is_bounded),
+    };
+
+    return cmocka_run_group_tests_name("core_db", tests, NULL, NULL);
+}
