@@ -35,7 +35,7 @@ use Shop::HTTP;
 
 our @EXPORT = (@Test::More::EXPORT, qw(
     start_shop stop_shop done top_folder
-    get post put patch del request connection
+    get post put patch del request connection new_connection
     ok_json is_problem as_key as_nobody shopctl
     sql sql_value sql_as database_url wait_for status
     reload signal_nginx workers log_text allow_log
@@ -384,6 +384,12 @@ sub request {
 sub connection {
     delete $shop->{conn} if $shop->{conn} && !$shop->{conn}->usable;
     return $shop->{conn} //= Shop::HTTP->new($shop->{port});
+}
+
+
+# One more, beside the one that get() and its like keep alive.
+sub new_connection {
+    return Shop::HTTP->new($shop->{port});
 }
 
 
