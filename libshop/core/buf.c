@@ -14,7 +14,8 @@
 #define BUF_MIN  256
 
 
-/* A first size that fits saves the growing; 0 takes nothing yet. */
+/* A first size that fits saves the growing; 0 takes nothing yet.  Lack of
+ * memory shows as `failed`, like that of every append. */
 void
 buf_init(struct buf *b, struct arena *a, size_t size)
 {
@@ -47,8 +48,9 @@ buf_grow(struct buf *b, size_t n)
 }
 
 
-/* Everything that appends comes through here, so this is where a buffer
- * fails, and where a failed one stays as it is. */
+/* Everything that appends comes through here, so this is where a buffer fails,
+ * and where a failed one stays as it is.  True promises that n bytes may be
+ * written at data + len without another look. */
 bool
 buf_room(struct buf *b, size_t n)
 {
@@ -62,6 +64,8 @@ buf_room(struct buf *b, size_t n)
 }
 
 
+/* n of 0 is asked first: a buffer that took nothing yet has no data, and
+ * memcpy() may not be given NULL even for no bytes. */
 void
 buf_add(struct buf *b, const char *text, size_t n)
 {
@@ -72,6 +76,8 @@ buf_add(struct buf *b, const char *text, size_t n)
 }
 
 
+/* Without the NUL: a buffer has a length, and who needs a C string adds its
+ * end by buf_char(). */
 void
 buf_str(struct buf *b, const char *text)
 {
@@ -79,6 +85,8 @@ buf_str(struct buf *b, const char *text)
 }
 
 
+/* Also how a text gets its NUL, which then counts in `len`.  Nothing is told
+ * of failure; `failed` says it at the end. */
 void
 buf_char(struct buf *b, char c)
 {
@@ -107,7 +115,9 @@ buf_int(struct buf *b, int64_t v)
 }
 
 
-/* Tried in the room there is; printed again when that was too little. */
+/* Tried in the room there is; printed again when that was too little.  For
+ * what is rare: answers are written by the functions above, which do not parse
+ * a format. */
 void
 buf_format(struct buf *b, const char *format, ...)
 {

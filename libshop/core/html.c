@@ -49,7 +49,8 @@ struct cleaner {
 /* --- memory --------------------------------------------------------------- */
 
 
-/* All at once, as gumbo's own way down the tree is recursive. */
+/* All at once, as gumbo's own way down the tree is recursive.  `limit` is
+ * kept: it says why the pass was left. */
 static void
 pool_drop(struct cleaner *c)
 {
@@ -84,7 +85,9 @@ block_take(struct cleaner *c, size_t size)
 }
 
 
-/* Never NULL: when there is nothing, it does not come back. */
+/* Never NULL: when there is nothing, it does not come back.  16 bytes is the
+ * alignment that malloc() promises on our machines, and gumbo may rely on
+ * it. */
 static void *
 pool_alloc(void *context, size_t size)
 {
@@ -107,6 +110,8 @@ pool_alloc(void *context, size_t size)
 }
 
 
+/* gumbo gives back piece by piece; the pool goes as a whole after each pass,
+ * also when gumbo was left by longjmp(). */
 static void
 pool_release(void *context, void *p)
 {
@@ -118,7 +123,9 @@ pool_release(void *context, void *p)
 /* --- writing -------------------------------------------------------------- */
 
 
-/* Stops at the limit; what follows is not looked at any more. */
+/* Stops at the limit; what follows is not looked at any more.  What was
+ * written until then is of no use: pass() refuses the whole, so no tag that is
+ * cut in two gets out. */
 static void
 put(struct cleaner *c, const char *text, size_t n)
 {
@@ -131,6 +138,8 @@ put(struct cleaner *c, const char *text, size_t n)
 }
 
 
+/* For markup of ours only: nothing is escaped.  What a stranger wrote goes
+ * through put_escaped(). */
 static void
 put_string(struct cleaner *c, const char *text)
 {
@@ -138,7 +147,8 @@ put_string(struct cleaner *c, const char *text)
 }
 
 
-/* Controls are left out; a quote matters in an attribute only. */
+/* Controls are left out; a quote matters in an attribute only.  Byte by byte
+ * is enough: what is escaped is ASCII, and UTF-8 goes through as it is. */
 static void
 put_escaped(struct cleaner *c, const char *text, bool quoted)
 {
@@ -160,6 +170,8 @@ put_escaped(struct cleaner *c, const char *text, bool quoted)
 }
 
 
+/* "" for one that is not there, so that callers have one case: an empty
+ * address is refused like a missing one.  Lives as long as the tree. */
 static const char *
 attribute(const GumboElement *element, const char *name)
 {
@@ -192,7 +204,9 @@ put_url(struct cleaner *c, const char *name, const char *url)
 }
 
 
-/* A span of 1 to 1000 cells, digits only; 1 is left out. */
+/* A span of 1 to 1000 cells, digits only; 1 is left out.  1000 is where HTML
+ * bounds colspan; rowspan could be more, but no table of a description needs
+ * it. */
 static void
 put_span(struct cleaner *c, const GumboElement *element, const char *name)
 {
@@ -214,7 +228,8 @@ put_span(struct cleaner *c, const GumboElement *element, const char *name)
 }
 
 
-/* A link to nowhere is no link, and its text stays. */
+/* A link to nowhere is no link, and its text stays.  The element is unwrapped,
+ * so that a visitor still reads what was meant. */
 static bool
 may_link(const GumboElement *element)
 {
@@ -222,7 +237,8 @@ may_link(const GumboElement *element)
 }
 
 
-/* A picture comes from the web or from this site's root. */
+/* A picture comes from the web or from this site's root.  A path without its
+ * slash would mean another file on each page that shows the text. */
 static bool
 may_show(const GumboElement *element)
 {
@@ -235,7 +251,8 @@ may_show(const GumboElement *element)
 
 
 /* Nothing is copied that is not named here.  A link to elsewhere gives no
- * weight to it and no handle on this page. */
+ * weight to it and no handle on this page.  Each value is escaped and in
+ * quotes, whatever form it came in. */
 static void
 put_attributes(struct cleaner *c, const GumboElement *element)
 {
@@ -267,6 +284,8 @@ put_attributes(struct cleaner *c, const GumboElement *element)
 /* --- walking -------------------------------------------------------------- */
 
 
+/* Only these two have v.element; of the others v.text must be read.  A
+ * template counts, as gumbo gives it a type of its own. */
 static bool
 is_element(const GumboNode *node)
 {
@@ -310,6 +329,8 @@ put_newline_of_pre(struct cleaner *c, const GumboElement *element)
 }
 
 
+/* The name is the rule's, not the stranger's (h1 is written as h2), and only
+ * put_attributes() decides what else is inside. */
 static void
 open_element(struct cleaner *c, const GumboElement *element)
 {
@@ -321,6 +342,8 @@ open_element(struct cleaner *c, const GumboElement *element)
 }
 
 
+/* Asks action_of() again instead of keeping its answer on the stack: nothing
+ * that it looks at changes within a pass. */
 static void
 close_element(struct cleaner *c, const GumboNode *node)
 {
@@ -334,7 +357,8 @@ close_element(struct cleaner *c, const GumboNode *node)
 }
 
 
-/* True: go into its children. */
+/* True: go into its children.  Comments are left out, as browsers have read
+ * scripts from them. */
 static bool
 open_node(struct cleaner *c, const GumboNode *node)
 {
@@ -397,7 +421,8 @@ walk(struct cleaner *c, const GumboNode *root)
 /* --- the whole ------------------------------------------------------------ */
 
 
-/* Counted before the parse, as that is what would be slow. */
+/* Counted before the parse, as that is what would be slow.  Closing tags and
+ * comments do not count; what those can still make is bounded by POOL_MAX. */
 static const char *
 over_limit(const char *text, size_t n)
 {
@@ -414,7 +439,8 @@ over_limit(const char *text, size_t n)
 }
 
 
-/* One parse of `in`, written to c->out: 0, 1, SHOP_E_NOMEM. */
+/* One parse of `in`, written to c->out: 0, 1, SHOP_E_NOMEM.  `in` must not be
+ * c->out, which is written from its beginning. */
 static int
 pass(struct cleaner *c, const char *in, size_t n)
 {
@@ -441,7 +467,8 @@ pass(struct cleaner *c, const char *in, size_t n)
 }
 
 
-/* Until nothing changes; the two buffers take turns. */
+/* Until nothing changes; the two buffers take turns.  The last two passes
+ * write texts only; the second of them proves that the first has settled. */
 static int
 settle(struct cleaner *c, const char *in, size_t n, char *spare)
 {
@@ -466,7 +493,9 @@ settle(struct cleaner *c, const char *in, size_t n, char *spare)
 }
 
 
-/* Two buffers of the largest size: one is read while the other is written. */
+/* Two buffers of the largest size: one is read while the other is written.
+ * Its result has a block of its own size, so that what the caller keeps is not
+ * 64 KB for a line. */
 int
 html_clean(const char *text, size_t n, struct html *out)
 {
@@ -495,6 +524,8 @@ html_clean(const char *text, size_t n, struct html *out)
 }
 
 
+/* html_clean() leaves no text when it refuses, so this may follow in every
+ * case; twice does no harm either. */
 void
 html_free(struct html *html)
 {

@@ -59,8 +59,9 @@ static const struct html_rule rules[GUMBO_TAG_LAST + 1] = {
 };
 
 
-/* Anything of SVG or MathML is dropped: the two change how the rest is
- * parsed, and with it what a second parse would make of our text. */
+/* Anything of SVG or MathML is dropped: the two change how the rest is parsed,
+ * and with it what a second parse would make of our text.  Never NULL: a tag
+ * that is not in the table has a row of zeros. */
 const struct html_rule *
 html_rule_of(const GumboElement *element)
 {
@@ -72,6 +73,8 @@ html_rule_of(const GumboElement *element)
 }
 
 
+/* `have` is in lower case and not NUL-ended.  It was cut at 8 bytes, more than
+ * any scheme that passes has, so a longer one equals none. */
 static bool
 is_scheme(const char *have, size_t n, const char *want)
 {
@@ -80,7 +83,8 @@ is_scheme(const char *have, size_t n, const char *want)
 
 
 /* Browsers leave tabs and newlines out of an address wherever they stand;
- * other controls have no business there. */
+ * other controls have no business there.  The URL standard's rule:
+ * "java\nscript:" is a scheme to a browser, so it has to be one here. */
 static bool
 is_left_out(char c)
 {

@@ -19,7 +19,9 @@ static const char escapes[256] = {
 };
 
 
-/* How many bytes stand in JSON as they are. */
+/* How many bytes stand in JSON as they are.  A word may be called special by
+ * mistake (word.h), so eight bytes are looked at one by one before the next is
+ * tried. */
 static size_t
 plain_run(const char *text, size_t n)
 {
@@ -39,6 +41,8 @@ plain_run(const char *text, size_t n)
 }
 
 
+/* Only C0 is written as \u00XX, so the first two digits are always 0; bytes
+ * above are UTF-8 and stand as they are. */
 static void
 escape(struct buf *b, unsigned char c)
 {
@@ -51,7 +55,8 @@ escape(struct buf *b, unsigned char c)
 
 
 /* Room for the usual case, nothing to escape, is made at once; what an escape
- * adds is asked for as it comes. */
+ * adds is asked for as it comes.  NULL is null, whatever n is.  On lack of
+ * memory the buffer is `failed` and holds a part, which nobody sends. */
 void
 json_text(struct buf *b, const char *text, size_t n)
 {
@@ -130,6 +135,8 @@ json_uuid(struct buf *b, const char *prefix, uuid id)
 }
 
 
+/* Quotes and the 27 bytes of stamp_text(), in place: every row has a time or
+ * two.  INT64_MIN is STAMP_NONE. */
 void
 json_stamp(struct buf *b, stamp at)
 {

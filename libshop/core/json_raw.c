@@ -16,6 +16,9 @@
 #define EXPONENT_MAX  3         /* digits                                    */
 
 
+/* `first` needs no clearing: an entry is written when its bracket opens,
+ * before any close reads it.  Memory of an earlier value stays with the
+ * arena. */
 void
 json_raw_start(struct json_raw *r, struct arena *a, size_t max)
 {
@@ -30,7 +33,9 @@ json_raw_start(struct json_raw *r, struct arena *a, size_t max)
 }
 
 
-/* The first thing that is wrong is what is reported. */
+/* The first thing that is wrong is what is reported.  The codes are constants
+ * and go into the answer as they are; read_raw_end() puts the sentence to
+ * them. */
 static void
 wrong(struct json_raw *r, const char *code)
 {
@@ -39,7 +44,9 @@ wrong(struct json_raw *r, const char *code)
 }
 
 
-/* Before every value; false when nothing more is worth writing. */
+/* Before every value; false when nothing more is worth writing.  No value is
+ * written after the first fault, so a hostile one costs no more than `max` and
+ * its last scalar. */
 static bool
 next(struct json_raw *r)
 {
@@ -72,7 +79,8 @@ json_raw_text(struct json_raw *r, const char *text, size_t n)
 }
 
 
-/* Digits behind the e, 0 without one. */
+/* Digits behind the e, 0 without one.  The text is a number by yajl's grammar,
+ * so digits at the end belong to the exponent when there is an e at all. */
 static size_t
 exponent_digits(const char *text, size_t n)
 {
@@ -89,6 +97,8 @@ exponent_digits(const char *text, size_t n)
 }
 
 
+/* numeric keeps all digits of what is written: a few bytes such as 1e99999
+ * would be a hundred thousand of them in the column. */
 void
 json_raw_number(struct json_raw *r, const char *text, size_t n)
 {
@@ -98,7 +108,8 @@ json_raw_number(struct json_raw *r, const char *text, size_t n)
 }
 
 
-/* Keys are copied: the parser's text is gone at the next event. */
+/* Keys are copied: the parser's text is gone at the next event.  Old room is
+ * left to the arena: doubling makes that no more than what is kept. */
 static bool
 keep_key(struct json_raw *r, const char *text, size_t n)
 {
@@ -161,7 +172,8 @@ compare(const void *one, const void *two)
 }
 
 
-/* Sorting, not a hash: no choice of keys makes it slow. */
+/* Sorting, not a hash: no choice of keys makes it slow.  Keys are compared as
+ * they read after escapes, so "a" and "\u0061" are the same one. */
 static void
 check_keys(struct json_raw *r, size_t first)
 {
@@ -178,7 +190,9 @@ check_keys(struct json_raw *r, size_t first)
 }
 
 
-/* Its keys are done with, and their room is free for the next object. */
+/* Its keys are done with, and their room is free for the next object.  A
+ * bracket that was never counted as open is ignored; the keys are judged here,
+ * as only now all of them are there. */
 void
 json_raw_close(struct json_raw *r, char bracket)
 {
@@ -191,6 +205,8 @@ json_raw_close(struct json_raw *r, char bracket)
 }
 
 
+/* The bound is asked again, as next() looks only before a value and the last
+ * one may pass it.  The text lives as long as the arena. */
 const char *
 json_raw_end(struct json_raw *r)
 {

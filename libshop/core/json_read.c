@@ -48,7 +48,8 @@ pool_alloc(void *context, size_t size)
 }
 
 
-/* yajl only ever enlarges, so the old block may be left where it is. */
+/* yajl only ever enlarges, so the old block may be left where it is.  The size
+ * is read from the block's head, as yajl does not say how much it had. */
 static void *
 pool_resize(void *context, void *old, size_t size)
 {
@@ -63,6 +64,8 @@ pool_resize(void *context, void *old, size_t size)
 }
 
 
+/* yajl frees its buffers one by one, and yajl_free() is never called: nothing
+ * outlives the request. */
 static void
 pool_release(void *context, void *p)
 {
@@ -71,8 +74,9 @@ pool_release(void *context, void *p)
 }
 
 
-/* A buffer starts at 2,048 bytes and doubles, leaving the old one behind:
- * four times what goes in, at most. */
+/* A buffer starts at 2,048 bytes and doubles, leaving the old one behind: four
+ * times what goes in, at most.  Taken before yajl begins, so lack of memory is
+ * found here and told, not in a parser that does not look. */
 static int
 pool_init(struct pool *pool, struct arena *a, const struct json_limits *l)
 {
@@ -87,8 +91,9 @@ pool_init(struct pool *pool, struct arena *a, const struct json_limits *l)
 }
 
 
-/* "parse error: invalid object key (must be a string)\n" without its head
- * and tail. */
+/* "parse error: invalid object key (must be a string)\n" without its head and
+ * tail.  yajl's position is that of the byte behind, hence one is taken
+ * off. */
 static int
 syntax_error(struct arena *a, yajl_handle yajl, size_t n,
              struct json_error *error)
@@ -113,7 +118,8 @@ syntax_error(struct arena *a, yajl_handle yajl, size_t n,
 }
 
 
-/* A parser that a callback stopped is no error of the text. */
+/* A parser that a callback stopped is no error of the text.  2 is not a
+ * failure: the reader knows why it stopped, and has noted that itself. */
 static int
 outcome(struct arena *a, yajl_handle yajl, yajl_status status, size_t n,
         struct json_error *error)

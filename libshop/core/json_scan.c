@@ -23,6 +23,8 @@ struct scan {
 };
 
 
+/* Always false, so that a step can end with it.  `at` is the byte of the
+ * fault, from which json_error_text() counts line and column. */
 static bool
 refuse(struct scan *s, const char *code, const char *why, size_t at)
 {
@@ -31,7 +33,8 @@ refuse(struct scan *s, const char *code, const char *why, size_t at)
 }
 
 
-/* Four hexadecimal digits, or -1: the grammar will complain about those. */
+/* Four hexadecimal digits, or -1: the grammar will complain about those.  The
+ * caller has made sure that four bytes are there. */
 static int32_t
 hex4(const char *p)
 {
@@ -51,7 +54,8 @@ hex4(const char *p)
 }
 
 
-/* At the u of \uXXXX; a high surrogate takes the low one that must follow. */
+/* At the u of \uXXXX; a high surrogate takes the low one that must follow.  A
+ * NUL is refused as neither a C string nor PostgreSQL's text can hold one. */
 static bool
 scan_unicode(struct scan *s)
 {
@@ -99,7 +103,9 @@ scan_special(struct scan *s, bool *escaped)
 }
 
 
-/* From one quote to the next that is not escaped. */
+/* From one quote to the next that is not escaped.  The longest text with
+ * escapes is noted: yajl needs a buffer for those only, and json_read()
+ * reserves it. */
 static bool
 scan_string(struct scan *s)
 {
@@ -127,7 +133,8 @@ scan_string(struct scan *s)
 }
 
 
-/* Depth is what would cost yajl and us a stack. */
+/* Depth is what would cost yajl and us a stack.  Closed brackets are taken off
+ * without a look at their kind: whether they match is the grammar's to say. */
 static bool
 scan_open(struct scan *s)
 {
@@ -160,7 +167,9 @@ scan_token(struct scan *s)
 }
 
 
-/* To the next byte that scan_token() has something to do with. */
+/* To the next byte that scan_token() has something to do with.  Most of a body
+ * of numbers is passed here; letters of true, false and null go byte by byte,
+ * as they are few. */
 static void
 scan_dull(struct scan *s)
 {
@@ -177,7 +186,8 @@ scan_dull(struct scan *s)
 }
 
 
-/* yajl copies a last token that nothing ends ("12", "nul"). */
+/* yajl copies a last token that nothing ends ("12", "nul").  Its length is
+ * what json_read() reserves for that copy. */
 static size_t
 tail(const char *text, size_t n)
 {
@@ -189,7 +199,8 @@ tail(const char *text, size_t n)
 }
 
 
-/* Only what JSON calls white space. */
+/* Only what JSON calls white space.  strchr() finds the NUL that ends its own
+ * list, hence the second question. */
 static bool
 is_blank(const char *text, size_t n)
 {

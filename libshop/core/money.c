@@ -27,7 +27,9 @@ static const char *const currencies[] = {
 static const int64_t powers[] = { 1, 10, 100, 1000, 10000 };
 
 
-/* A plain search: imports ask for it, not every request. */
+/* A plain search: imports ask for it, not every request.  Each code takes four
+ * bytes with its space, which is the step of the search.  -1: not a
+ * currency. */
 int
 currency_exponent(const char *code)
 {
@@ -43,7 +45,8 @@ currency_exponent(const char *code)
 }
 
 
-/* Beyond it JavaScript would round what we so carefully did not. */
+/* Beyond it JavaScript would round what we so carefully did not.  Both ends
+ * are inside; AMOUNT_MAX is 2^53 - 1. */
 static bool
 in_range(__int128 v)
 {
@@ -51,7 +54,8 @@ in_range(__int128 v)
 }
 
 
-/* A sum begins with no currency; the first amount gives it one. */
+/* A sum begins with no currency; the first amount gives it one.  `named` is
+ * whichever has a currency, so an empty sum takes the other's. */
 static bool
 add(struct money *out, const struct money *a, const struct money *b, int sign)
 {
@@ -70,6 +74,8 @@ add(struct money *out, const struct money *a, const struct money *b, int sign)
 }
 
 
+/* `out` may be one of the two.  False, and `out` as it was: two currencies, or
+ * a sum beyond AMOUNT_MAX. */
 bool
 money_add(struct money *out, const struct money *a, const struct money *b)
 {
@@ -77,6 +83,8 @@ money_add(struct money *out, const struct money *a, const struct money *b)
 }
 
 
+/* As money_add().  The sign is applied in 128 bits, so no amount is too small
+ * to be negated. */
 bool
 money_subtract(struct money *out, const struct money *a,
                const struct money *b)
@@ -85,7 +93,9 @@ money_subtract(struct money *out, const struct money *a,
 }
 
 
-/* Division in C rounds towards zero; the rest says what rounding adds. */
+/* Division in C rounds towards zero; the rest says what rounding adds.  `away`
+ * leads from zero whatever the signs are, so a refund rounds like its
+ * charge. */
 static __int128
 divide(__int128 v, __int128 by, enum rounding how)
 {
@@ -123,7 +133,8 @@ money_scale(struct money *out, const struct money *m, int64_t times,
 }
 
 
-/* Of nothing but zeros no share could be told. */
+/* Of nothing but zeros no share could be told.  *sum fits 64 bits, and an
+ * amount times a weight then fits 128. */
 static bool
 sum_of(const int64_t *weights, size_t n, int64_t *sum)
 {
@@ -136,7 +147,8 @@ sum_of(const int64_t *weights, size_t n, int64_t *sum)
 }
 
 
-/* How many rests are larger than `level`. */
+/* How many rests are larger than `level`.  Equal ones are not counted:
+ * money_split() gives those what is left, in order. */
 static size_t
 count_above(const int64_t *rests, size_t n, int64_t level)
 {
@@ -167,7 +179,8 @@ cut(const int64_t *rests, size_t n, int64_t sum, size_t units)
 
 
 /* A negative amount is shared as its positive: a refund takes back what the
- * charge gave, part by part. */
+ * charge gave, part by part.  The parts add up to the amount exactly: what
+ * whole units are left go to the largest rests, equals in order. */
 bool
 money_split(int64_t amount, const int64_t *weights, size_t n, int64_t *parts)
 {
@@ -201,6 +214,7 @@ money_split(int64_t amount, const int64_t *weights, size_t n, int64_t *parts)
 }
 
 
+/* Not isdigit(): imports bring any byte, and a negative char is not for it. */
 static bool
 is_digit(char c)
 {
@@ -208,7 +222,8 @@ is_digit(char c)
 }
 
 
-/* A sign, digits, and perhaps a point with digits behind it. */
+/* A sign, digits, and perhaps a point with digits behind it.  ".5" and "5."
+ * are refused: they are slips more often than amounts. */
 static bool
 is_decimal(const char *text, size_t n)
 {
@@ -226,7 +241,9 @@ is_decimal(const char *text, size_t n)
 }
 
 
-/* Digits one by one; the point only says how many zeros are missing. */
+/* Digits one by one; the point only says how many zeros are missing.
+ * is_decimal() has passed the text.  Zeros beyond the currency's decimals lose
+ * nothing and are let through. */
 static enum money_error
 minor_units(const char *text, size_t n, int exponent, int64_t *out)
 {
@@ -255,6 +272,9 @@ minor_units(const char *text, size_t n, int exponent, int64_t *out)
 }
 
 
+/* Plain decimals as imports have them: no plus, no exponent, no separators.
+ * `out` is written only with MONEY_OK; a known currency ends after three
+ * letters, so its NUL is copied with it. */
 enum money_error
 money_parse(struct money *out, const char *text, size_t n,
             const char *currency)
@@ -276,7 +296,9 @@ money_parse(struct money *out, const char *text, size_t n,
 }
 
 
-/* A currency that is not in the table is shown in minor units. */
+/* A currency that is not in the table is shown in minor units.  The room of 24
+ * bytes fits 16 digits, sign, point and NUL; returned is the length without
+ * the NUL. */
 size_t
 money_text(char out[24], const struct money *m)
 {

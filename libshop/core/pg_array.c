@@ -17,6 +17,8 @@ struct scan {
 };
 
 
+/* Takes it if it is there, else stays: the same call serves for what must be
+ * there and for what may be. */
 static bool
 scan_char(struct scan *s, char c)
 {
@@ -27,7 +29,8 @@ scan_char(struct scan *s, char c)
 }
 
 
-/* Behind the opening quote, up to and with the closing one. */
+/* Behind the opening quote, up to and with the closing one.  What is written
+ * is never longer than what was read, so `out` needs no bound of its own. */
 static bool
 scan_quoted(struct scan *s)
 {
@@ -40,7 +43,8 @@ scan_quoted(struct scan *s)
 }
 
 
-/* Without quotes there is no comma, brace or quote, and something. */
+/* Without quotes there is no comma, brace or quote, and something.  A brace
+ * that opens would be an array within, which no column of ours has. */
 static bool
 scan_bare(struct scan *s)
 {
@@ -57,7 +61,8 @@ scan_bare(struct scan *s)
 }
 
 
-/* NULL without quotes is no text; with them it is one of four letters. */
+/* NULL without quotes is no text; with them it is one of four letters.  A text
+ * is copied while it is read, as backslashes go away. */
 static bool
 scan_element(struct scan *s, const char **text)
 {
@@ -75,7 +80,8 @@ scan_element(struct scan *s, const char **text)
 }
 
 
-/* Never more elements than commas and one. */
+/* Never more elements than commas and one.  Commas within quotes count too: a
+ * few pointers too many, but no second parse. */
 static size_t
 elements_at_most(const char *text, size_t n)
 {
@@ -88,7 +94,8 @@ elements_at_most(const char *text, size_t n)
 
 
 /* PostgreSQL wrote it, so anything unexpected is a wrong type of column and
- * refused whole. */
+ * refused whole.  *out is written on success only; what was taken from the
+ * arena goes with the request. */
 bool
 pg_array_parse(struct arena *a, struct texts *out, const char *text, size_t n)
 {
@@ -118,7 +125,9 @@ pg_array_parse(struct arena *a, struct texts *out, const char *text, size_t n)
 }
 
 
-/* Always quoted: then nothing depends on what a bare element may hold. */
+/* Always quoted: then nothing depends on what a bare element may hold.  At
+ * most two bytes for one and two quotes: that is what pg_array_text() reckons
+ * with. */
 static char *
 quote(char *at, const char *text)
 {

@@ -19,7 +19,9 @@ struct check {
 static int check_shape(const struct check *c);
 
 
-/* The last place is kept for saying that there were more. */
+/* The last place is kept for saying that there were more.  `n` counts on
+ * beyond the room, so readers take the smaller of n and FAULTS_MAX.  Texts are
+ * not copied: they must live as long as the request. */
 void
 fault_add(struct faults *f, const char *pointer, const char *parameter,
           const char *code, const char *detail)
@@ -38,6 +40,8 @@ fault_add(struct faults *f, const char *pointer, const char *parameter,
 }
 
 
+/* 0 for the head and the end, which take no room in a struct: that is how
+ * check_place() tells that a row is no member. */
 size_t
 type_size(enum type type)
 {
@@ -54,7 +58,8 @@ type_size(enum type type)
 }
 
 
-/* Most nones are zeros; two are not. */
+/* Most nones are zeros; two are not.  `into` is the struct, not the member:
+ * offsets are the field's to add. */
 void
 member_clear(const struct field *f, void *into)
 {
@@ -69,6 +74,9 @@ member_clear(const struct field *f, void *into)
 }
 
 
+/* Members only: what lies between them, and members that no shape names, keep
+ * their bytes.  Who needs those at zero clears the struct first, as
+ * shape_from_json() does. */
 void
 shape_clear(const struct field *shape, void *into)
 {
@@ -78,7 +86,8 @@ shape_clear(const struct field *shape, void *into)
 
 
 /* By going through it: a shape has a dozen members, and a body names each
- * once. */
+ * once.  `name` need not end with a NUL, and a prefix of a name is not found:
+ * the byte behind it is asked, too. */
 const struct field *
 shape_find(const struct field *shape, const char *name, size_t n)
 {
@@ -90,7 +99,9 @@ shape_find(const struct field *shape, const char *name, size_t n)
 }
 
 
-/* The sentence goes to the log of a server that then does not start. */
+/* The sentence goes to the log of a server that then does not start.  Always
+ * -1, so that a check can end with it.  A shape without a name is shown as
+ * "?", as that may be what is wrong. */
 static int
 wrong(const struct check *c, const struct field *f, const char *what)
 {
@@ -102,7 +113,9 @@ wrong(const struct check *c, const struct field *f, const char *what)
 }
 
 
-/* Names go into JSON, pointers and documents as they are. */
+/* Names go into JSON, pointers and documents as they are.  63 is also what
+ * PostgreSQL keeps of a name, so a member and its column can be called the
+ * same. */
 static bool
 is_name(const char *name)
 {
@@ -113,8 +126,10 @@ is_name(const char *name)
 }
 
 
-/* Where it lies.  The macros cannot get this wrong, a table made by hand or
- * by a program can. */
+/* Where it lies.  The macros cannot get this wrong, a table made by hand or by
+ * a program can.  Overlap is asked of all pairs, which a dozen members at
+ * start can bear; a member that another writes over would be found by
+ * nobody. */
 static int
 check_place(const struct check *c, const struct field *f)
 {
@@ -136,7 +151,8 @@ check_place(const struct check *c, const struct field *f)
 }
 
 
-/* What min and max can speak of: characters, items, bytes, values. */
+/* What min and max can speak of: characters, items, bytes, values.  JSON
+ * counts: its bound is the bytes of the compact text. */
 static bool
 has_bounds(enum type type)
 {
@@ -144,7 +160,8 @@ has_bounds(enum type type)
 }
 
 
-/* A bound beyond the type's own would promise what cannot be kept. */
+/* A bound beyond the type's own would promise what cannot be kept.  2^53 - 1
+ * is where JavaScript's integers end, and a client may be one. */
 static int
 check_bounds(const struct check *c, const struct field *f)
 {
@@ -163,7 +180,9 @@ check_bounds(const struct check *c, const struct field *f)
 }
 
 
-/* Rules that nothing would ever look at are mistakes of the author. */
+/* Rules that nothing would ever look at are mistakes of the author.  Found at
+ * start rather than by the first client: a rule that is silently not applied
+ * looks like one that holds. */
 static int
 check_rules(const struct check *c, const struct field *f)
 {
@@ -184,7 +203,9 @@ check_rules(const struct check *c, const struct field *f)
 }
 
 
-/* A shape may hold itself (a tree); then it is being checked already. */
+/* A shape may hold itself (a tree); then it is being checked already.  Each
+ * shape that is open is on the caller's stack, so the chain of `outer` is what
+ * ends the recursion. */
 static int
 check_of(const struct check *c, const struct field *f)
 {
@@ -202,7 +223,8 @@ check_of(const struct check *c, const struct field *f)
 }
 
 
-/* One bit a member has to suffice for what was given. */
+/* One bit a member has to suffice for what was given.  64 bits less one: the
+ * head is row 0 of the shape and has a bit of its own that nothing sets. */
 static int
 check_shape(const struct check *c)
 {
@@ -221,6 +243,8 @@ check_shape(const struct check *c)
 }
 
 
+/* Shapes that lie within are checked with it.  All that reads or writes by a
+ * shape trusts what passed here and looks at nothing twice. */
 int
 shape_check(const struct field *shape, char *error, size_t size)
 {

@@ -12,6 +12,8 @@
 #include "core/banned.h"
 
 
+/* By hand, not islower(): that asks the process's locale, and may not be given
+ * a negative char.  A format must mean the same on every server. */
 static bool
 is_lower(char c)
 {
@@ -19,6 +21,8 @@ is_lower(char c)
 }
 
 
+/* ASCII only, as the codes of currencies, scripts and regions are; capitals of
+ * other alphabets are none here. */
 static bool
 is_upper(char c)
 {
@@ -26,6 +30,8 @@ is_upper(char c)
 }
 
 
+/* Digits of other scripts do not count: a slug, a handle and a locale are
+ * compared byte by byte. */
 static bool
 is_digit(char c)
 {
@@ -42,7 +48,9 @@ is_word(char c)
 }
 
 
-/* Labels of letters, digits and inner hyphens, at least two of them. */
+/* Labels of letters, digits and inner hyphens, at least two of them.  63 is
+ * DNS's bound of a label; two labels keep out "localhost" and a forgotten
+ * ending.  No look-up: that would wait on a stranger's server. */
 static bool
 is_domain(const char *s, size_t n)
 {
@@ -89,7 +97,8 @@ is_email(const char *s, size_t n)
 }
 
 
-/* What text_slug() makes, and nothing else. */
+/* What text_slug() makes, and nothing else.  So a slug that a client gives and
+ * one that is made from a title look alike, and a path has one spelling. */
 static bool
 is_slug(const char *s, size_t n)
 {
@@ -129,7 +138,9 @@ is_url(const char *s, size_t n)
 }
 
 
-/* The form; which currencies there are is the store's to say. */
+/* The form; which currencies there are is the store's to say.  Whether it has
+ * decimals, and how many, is asked of money.c where an amount is read from
+ * text. */
 static bool
 is_currency(const char *s, size_t n)
 {
@@ -137,7 +148,9 @@ is_currency(const char *s, size_t n)
 }
 
 
-/* Language of two or three letters, then script and region if given. */
+/* Language of two or three letters, then script and region if given.  The
+ * subset of BCP 47 that a shop needs: no variants, no extensions.  LOCALES in
+ * shape_schema.c is the same rule as a pattern. */
 static bool
 is_locale(const char *s, size_t n)
 {
@@ -159,7 +172,9 @@ is_locale(const char *s, size_t n)
 }
 
 
-/* What other systems use to name a product: looser than a slug. */
+/* What other systems use to name a product: looser than a slug.  Lower case
+ * only, as two handles that differ in case would be one to most of those
+ * systems. */
 static bool
 is_handle(const char *s, size_t n)
 {
@@ -172,7 +187,9 @@ is_handle(const char *s, size_t n)
 }
 
 
-/* Any space of Unicode, or a character that shows nothing. */
+/* Any space of Unicode, or a character that shows nothing.  Controls (CC) and
+ * format characters (CF: joiners, marks of direction) are what makes two texts
+ * that look alike differ. */
 static bool
 is_invisible(utf8proc_int32_t c)
 {
@@ -225,7 +242,9 @@ static const struct {
 };
 
 
-/* HTML is any text here: it is cleaned later, on another thread. */
+/* HTML is any text here: it is cleaned later, on another thread.  The string
+ * is a constant that ends a sentence of "must be"; it is part of the
+ * documented answers, so changing one is seen by clients. */
 const char *
 format_misses(enum format format, const char *text, size_t n)
 {

@@ -8,7 +8,8 @@
 #include "core/banned.h"
 
 
-/* Columns end with a NUL, as libpq gives them. */
+/* Columns end with a NUL, as libpq gives them.  NULL is the none of a text and
+ * becomes null; the empty text is something and stays "". */
 static void
 text_or_null(struct buf *b, const char *text)
 {
@@ -16,7 +17,8 @@ text_or_null(struct buf *b, const char *text)
 }
 
 
-/* A list is never null: clients need not ask before they loop. */
+/* A list is never null: clients need not ask before they loop.  An item can be
+ * NULL when it comes from a column, and is null then. */
 static void
 texts_to_json(struct buf *b, const struct texts *list)
 {
@@ -30,6 +32,8 @@ texts_to_json(struct buf *b, const struct texts *list)
 }
 
 
+/* One prefix for all: the ids of a list are of one kind, as its field says.  A
+ * zero id within would be null. */
 static void
 uuids_to_json(struct buf *b, const struct field *f, const struct uuids *list)
 {
@@ -43,7 +47,8 @@ uuids_to_json(struct buf *b, const struct field *f, const struct uuids *list)
 }
 
 
-/* Items lie one behind the other, each as large as its shape says. */
+/* Items lie one behind the other, each as large as its shape says.  `brief`
+ * goes down to the items, so that a list within a list is short as well. */
 static void
 list_to_json(struct buf *b, const struct field *of, const struct list *list,
              bool brief)
@@ -60,6 +65,8 @@ list_to_json(struct buf *b, const struct field *of, const struct list *list,
 }
 
 
+/* None is INT64_MIN, which no column and no body can bring: 0 stays an answer
+ * that differs from "not known". */
 static void
 int_to_json(struct buf *b, int64_t v)
 {
@@ -70,6 +77,8 @@ int_to_json(struct buf *b, int64_t v)
 }
 
 
+/* A BOOL has no none, so there is no null to write; shape_check() refuses one
+ * that is nullable. */
 static void
 bool_to_json(struct buf *b, bool v)
 {
@@ -77,6 +86,8 @@ bool_to_json(struct buf *b, bool v)
 }
 
 
+/* An OBJECT is a pointer, so that none needs no room; null then, as an empty
+ * object would claim members that are not there. */
 static void
 object_to_json(struct buf *b, const struct field *of, const void *object,
                bool brief)
@@ -88,7 +99,9 @@ object_to_json(struct buf *b, const struct field *of, const void *object,
 }
 
 
-/* Kept as JSON, so it goes out as it is. */
+/* Kept as JSON, so it goes out as it is.  It was checked on its way in, or
+ * made by jsonb itself; nothing is escaped again, which would make a string of
+ * it. */
 static void
 raw_to_json(struct buf *b, const char *text)
 {
@@ -122,6 +135,9 @@ member_to_json(struct buf *b, const struct field *f, const void *at,
 }
 
 
+/* Members in the order of the shape, which documents have too.  Lack of memory
+ * is not told from here: the buffer is `failed`, and whoever sends it asks
+ * once. */
 void
 shape_to_json(struct buf *b, const struct field *shape, const void *from,
               bool brief)

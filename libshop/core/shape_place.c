@@ -11,7 +11,9 @@
 #define KEY_SHOWN  100          /* bytes of an unknown key in a pointer      */
 
 
-/* What a callback returns: further, unless memory or patience is out. */
+/* What a callback returns: further, unless memory or patience is out.  One
+ * fault more than FAULTS_MAX is let in, as it is what turns the last place
+ * into "there are more". */
 int
 read_go_on(const struct reader *r)
 {
@@ -19,6 +21,8 @@ read_go_on(const struct reader *r)
 }
 
 
+/* Ends a callback: the 0 stops yajl, and the flag tells shape_from_json() why,
+ * as a full list of faults stops it too. */
 int
 read_no_memory(struct reader *r)
 {
@@ -27,7 +31,9 @@ read_no_memory(struct reader *r)
 }
 
 
-/* Never called without a frame: keys and items have one around them. */
+/* Never called without a frame: keys and items have one around them.  The
+ * pointer is good until the frame is closed: the stack lies within the reader
+ * and never moves. */
 struct frame *
 read_top(struct reader *r)
 {
@@ -61,7 +67,9 @@ point_key(struct buf *b, const char *key, size_t n)
 }
 
 
-/* The pointer of what lies in the outermost `depth` frames. */
+/* The pointer of what lies in the outermost `depth` frames.  An array adds the
+ * index of the item read last (a fault within comes after one), an object its
+ * member; an object without one adds nothing: the fault is its own. */
 static void
 point(const struct reader *r, struct buf *b, unsigned depth)
 {

@@ -14,7 +14,9 @@
 #define NAME_SHOWN  64          /* bytes of an unknown parameter's name      */
 
 
-/* The codes of values that say nothing, as opposed to something not allowed. */
+/* The codes of values that say nothing, as opposed to something not allowed.
+ * Kept here, not with the codes: only a query tells the two apart, a body says
+ * 422 for both. */
 static bool
 is_unreadable(const char *code)
 {
@@ -31,7 +33,9 @@ is_unreadable(const char *code)
 }
 
 
-/* A fault of the query carries its parameter, not a pointer. */
+/* A fault of the query carries its parameter, not a pointer.  Returns 1 as all
+ * checks do; the name is not copied, the detail is, as it lies on the caller's
+ * stack. */
 static int
 fault_of(struct faults *f, struct arena *a, const char *name,
          const struct refusal *no)
@@ -65,6 +69,8 @@ unknown(struct faults *f, struct arena *a, const char *name)
 }
 
 
+/* The two words of JSON and no others: "1", "yes" or "TRUE" would be guesses,
+ * and documents promise a boolean. */
 static int
 query_bool(bool *out, const char *value, size_t n, struct refusal *no)
 {
@@ -78,7 +84,8 @@ query_bool(bool *out, const char *value, size_t n, struct refusal *no)
 }
 
 
-/* An empty item is a comma too many, and refused. */
+/* An empty item is a comma too many, and refused.  Bounds of the field count
+ * items here, so an item has those of any text: one character to TEXT_MAX. */
 static int
 query_item(const struct field *f, void *items, size_t i, const char *value,
            size_t n, struct arena *a, struct refusal *no)
@@ -90,7 +97,8 @@ query_item(const struct field *f, void *items, size_t i, const char *value,
 }
 
 
-/* Counted first, so that the room is right and a long list costs little. */
+/* Counted first, so that the room is right and a long list costs little.  Both
+ * kinds of items fit the room, as a pointer is no larger than an id. */
 static int
 query_items(const struct field *f, void *at, const char *value, size_t n,
             struct arena *a, struct refusal *no)
@@ -126,7 +134,8 @@ query_items(const struct field *f, void *at, const char *value, size_t n,
 }
 
 
-/* Types that no query string can hold are no parameters. */
+/* Types that no query string can hold are no parameters.  MONEY, JSON and
+ * whole structs are what a flat text cannot say. */
 static int
 query_value(const struct field *f, void *at, const char *value, size_t n,
             struct arena *a, struct refusal *no)
@@ -151,6 +160,9 @@ query_value(const struct field *f, void *at, const char *value, size_t n,
 }
 
 
+/* What is hidden or internal is as unknown as a name that is not there:
+ * neither is a client's to give.  A fault's status goes to 400 when the value
+ * cannot be read. */
 int
 shape_from_query(const struct field *shape, void *into, const char *name,
                  const char *value, size_t n, struct arena *a,

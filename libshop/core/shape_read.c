@@ -23,7 +23,9 @@ static const struct field money_input[] = {
 };
 
 
-/* json_scan() refused what is deeper than the stack. */
+/* json_scan() refused what is deeper than the stack.  Sets the whole frame,
+ * which is why the stack as a whole is never cleared: a small body pays for
+ * the frames that it opens. */
 static struct frame *
 push(struct reader *r, const struct field *shape, const struct field *field,
      void *into)
@@ -36,7 +38,8 @@ push(struct reader *r, const struct field *shape, const struct field *field,
 
 
 /* Money is read as an object of two members into the frame itself, and copied
- * from there when both were good. */
+ * from there when both were good.  `into` points into the frame itself, which
+ * is safe as the stack never moves. */
 static int
 push_money(struct reader *r, const struct target *t)
 {
@@ -49,7 +52,9 @@ push_money(struct reader *r, const struct target *t)
 }
 
 
-/* An object that a patch finds is patched; any other is made. */
+/* An object that a patch finds is patched; any other is made.  What is made
+ * takes its memory from the arena at once, cleared, so that a half read object
+ * has no wild member. */
 static int
 push_object(struct reader *r, const struct target *t)
 {
@@ -68,7 +73,9 @@ push_object(struct reader *r, const struct target *t)
 }
 
 
-/* A bracket that is ignored, with all that is in it. */
+/* A bracket that is ignored, with all that is in it.  The caller has noted
+ * what was due, so what is inside adds no faults: one wrong member is one
+ * fault, however large. */
 static int
 skip(struct reader *r)
 {
@@ -77,6 +84,8 @@ skip(struct reader *r)
 }
 
 
+/* Goes on always: what is wrong with a raw value is kept in it, and said once
+ * at its end by read_raw_end(). */
 static int
 open_raw(struct reader *r, char bracket)
 {
@@ -85,7 +94,9 @@ open_raw(struct reader *r, char bracket)
 }
 
 
-/* The root takes no place of its own: it is the struct that was given. */
+/* The root takes no place of its own: it is the struct that was given.  What
+ * does not fit is skipped with its contents; yajl goes on, as one answer is to
+ * name all faults. */
 static int
 open_object(void *context)
 {
@@ -120,6 +131,8 @@ open_object(void *context)
 }
 
 
+/* An array for a root is refused by read_target(), as it has no frame to lie
+ * in.  The array itself stays as it was until it is closed. */
 static int
 open_array(void *context)
 {
@@ -180,6 +193,8 @@ known(struct reader *r, const char *key, size_t n)
 }
 
 
+/* Keys of what is ignored are not looked up.  `member` is NULL for one that is
+ * not known, which makes read_target() ignore its value. */
 static int
 take_key(void *context, const unsigned char *key, size_t n)
 {
@@ -196,7 +211,9 @@ take_key(void *context, const unsigned char *key, size_t n)
 }
 
 
-/* What a client cannot set it cannot miss either. */
+/* What a client cannot set it cannot miss either.  A key that was there with a
+ * wrong value has its bit in `seen`: it gets that fault, not a second one for
+ * being missing. */
 static void
 check_required(struct reader *r, const struct frame *f)
 {
@@ -213,7 +230,8 @@ check_required(struct reader *r, const struct frame *f)
 }
 
 
-/* The bounds of a MONEY member are its amount's. */
+/* The bounds of a MONEY member are its amount's.  Nothing is copied when a
+ * half had a fault: the member stays as it was, a patch's too. */
 static void
 end_money(struct reader *r, const struct frame *f)
 {
@@ -260,7 +278,9 @@ close_object(void *context)
 }
 
 
-/* struct list, texts and uuids: a count, and a pointer to the items. */
+/* struct list, texts and uuids: a count, and a pointer to the items.  Only
+ * here is the member written, so an array with too many items leaves it as it
+ * was. */
 static void
 end_array(const struct frame *f)
 {
@@ -303,6 +323,8 @@ close_array(void *context)
 }
 
 
+/* yajl gives no text with it, so the word is given here: a raw value writes it
+ * as it is. */
 static int
 take_yajl_null(void *context)
 {
@@ -310,6 +332,8 @@ take_yajl_null(void *context)
 }
 
 
+/* As text, like all scalars, so that read_value() is the one way in; it tells
+ * the two apart by the first letter. */
 static int
 take_yajl_bool(void *context, int v)
 {
@@ -317,6 +341,8 @@ take_yajl_bool(void *context, int v)
 }
 
 
+/* With this callback set yajl converts no number by itself: no double stands
+ * between a body and an amount. */
 static int
 take_yajl_number(void *context, const char *text, size_t n)
 {
@@ -324,6 +350,8 @@ take_yajl_number(void *context, const char *text, size_t n)
 }
 
 
+/* Escapes are resolved already, and json_scan() has made sure of UTF-8 without
+ * NUL.  The text is not NUL-ended and gone when this returns. */
 static int
 take_yajl_string(void *context, const unsigned char *text, size_t n)
 {
@@ -344,7 +372,9 @@ static const yajl_callbacks callbacks = {
 };
 
 
-/* What makes the rest meaningless is reported alone. */
+/* What makes the rest meaningless is reported alone.  Faults of before the
+ * call are kept; those of members read so far go, as they may come from the
+ * broken place. */
 static int
 unreadable(struct reader *r, size_t before, const char *text, size_t n,
            const struct json_error *error)
@@ -360,6 +390,9 @@ unreadable(struct reader *r, size_t before, const char *text, size_t n,
 }
 
 
+/* *given is written whatever comes out.  With 1 the struct holds what was good
+ * and must not be stored; faults that were noted before this call stay, but
+ * for their status. */
 int
 shape_from_json(const struct field *shape, void *into, bool partial,
                 const char *text, size_t n, struct arena *a,

@@ -13,7 +13,8 @@
 #include "core/text.h"
 
 
-/* PostgreSQL writes one letter. */
+/* PostgreSQL writes one letter.  Anything else is not a boolean column, and a
+ * wrong type in a query is better found at its first row. */
 static bool
 bool_from_text(bool *out, const char *text, size_t n)
 {
@@ -24,7 +25,8 @@ bool_from_text(bool *out, const char *text, size_t n)
 }
 
 
-/* The amount, or the currency: they are two columns. */
+/* The amount, or the currency: they are two columns.  The currency is not
+ * looked up: it was checked on its way in. */
 static bool
 money_from_text(struct money *out, const char *text, size_t n, unsigned part)
 {
@@ -78,7 +80,8 @@ null_to_member(const struct field *f, void *at, unsigned part)
 
 
 /* Shapes within a row are not read from columns: a query of their own gives
- * those rows. */
+ * those rows.  -1 means that the query and the shape do not agree, which is
+ * ours to repair, not the client's. */
 int
 shape_from_text(const struct field *f, void *into, const char *text, size_t n,
                 unsigned part, struct arena *a)
@@ -116,6 +119,8 @@ shape_from_text(const struct field *f, void *into, const char *text, size_t n,
 /* --- the other way -------------------------------------------------------- */
 
 
+/* A parameter is sent as text, so that the server chooses the width: the same
+ * member goes to int, bigint and numeric. */
 static const char *
 int_to_text(int64_t v, struct arena *a)
 {
@@ -128,6 +133,8 @@ int_to_text(int64_t v, struct arena *a)
 }
 
 
+/* The canonical 36 bytes and a NUL, never the form with a prefix: that one is
+ * for clients, the uuid type does not read it. */
 static const char *
 uuid_to_text(uuid id, struct arena *a)
 {
@@ -141,6 +148,8 @@ uuid_to_text(uuid id, struct arena *a)
 }
 
 
+/* RFC 3339 in UTC, 27 bytes and a NUL.  The Z is read whatever TimeZone and
+ * DateStyle are. */
 static const char *
 stamp_to_text(stamp at, struct arena *a)
 {
@@ -154,7 +163,8 @@ stamp_to_text(stamp at, struct arena *a)
 }
 
 
-/* Ids need no quotes, so their length is known. */
+/* Ids need no quotes, so their length is known.  37 bytes an id with its
+ * comma; braces and the NUL are the 3.  An empty list is "{}", not NULL. */
 static const char *
 uuids_to_text(const struct uuids *ids, struct arena *a)
 {
@@ -175,7 +185,8 @@ uuids_to_text(const struct uuids *ids, struct arena *a)
 }
 
 
-/* A BOOL and an array always are something. */
+/* A BOOL and an array always are something.  The other half of member_clear():
+ * what that writes is what is recognised here, and goes to SQL as NULL. */
 static bool
 is_none(enum type type, const void *from)
 {
@@ -193,7 +204,9 @@ is_none(enum type type, const void *from)
 }
 
 
-/* In the forms that PostgreSQL reads whatever its settings are. */
+/* In the forms that PostgreSQL reads whatever its settings are.  NULL is lack
+ * of memory, or a type that is no parameter: is_none() has taken out what is
+ * NULL by itself. */
 static const char *
 to_text(enum type type, const void *from, unsigned part, struct arena *a)
 {

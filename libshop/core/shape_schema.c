@@ -15,6 +15,8 @@
 #define LOCALES  "^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$"
 
 
+/* What a client sends, whole or as a patch: both keep the bounds and leave out
+ * what cannot be set. */
 static bool
 is_body(enum schema_use use)
 {
@@ -22,7 +24,8 @@ is_body(enum schema_use use)
 }
 
 
-/* What is hidden is in no document at all. */
+/* What is hidden is in no document at all.  Internal members are shown and not
+ * accepted, so documents of bodies must not offer them. */
 static bool
 is_shown(const struct field *f, enum schema_use use)
 {
@@ -34,7 +37,8 @@ is_shown(const struct field *f, enum schema_use use)
 }
 
 
-/* Answers show every member, null for none; a body may leave members out. */
+/* Answers show every member, null for none; a body may leave members out.  A
+ * patch asks for nothing: what is not given stays as it is. */
 static bool
 is_required(const struct field *f, enum schema_use use)
 {
@@ -70,6 +74,8 @@ has_brief(const struct field *shape, unsigned depth)
 }
 
 
+/* So that a shape called "ProductInput" is not documented as
+ * "ProductInputInput". */
 static bool
 ends_with(const char *text, const char *end)
 {
@@ -79,6 +85,9 @@ ends_with(const char *text, const char *end)
 }
 
 
+/* One name for one content: the names of a whole and a brief answer are the
+ * same where nothing is left out, so that generated clients get one type, not
+ * two. */
 void
 shape_schema_name(struct buf *b, const struct field *shape,
                   enum schema_use use)
@@ -107,6 +116,8 @@ text_member(struct buf *b, const char *key, const char *text)
 }
 
 
+/* Behind another member, as text_member().  Bounds reach 2^53 - 1 at most,
+ * which every reader of JSON takes exactly. */
 static void
 int_member(struct buf *b, const char *key, int64_t v)
 {
@@ -117,7 +128,8 @@ int_member(struct buf *b, const char *key, int64_t v)
 }
 
 
-/* "type":"string", or with null beside it. */
+/* "type":"string", or with null beside it.  Written before everything else of
+ * a schema, as text_member() and int_member() begin with a comma. */
 static void
 type_of(struct buf *b, const char *type, bool null)
 {
@@ -126,7 +138,8 @@ type_of(struct buf *b, const char *type, bool null)
 }
 
 
-/* An enum must name null, too, where null is allowed. */
+/* An enum must name null, too, where null is allowed.  Each text is escaped,
+ * as choices are not held to a-z like names. */
 static void
 one_of(struct buf *b, const char *const *v, bool null)
 {
@@ -175,7 +188,8 @@ format_of(struct buf *b, enum format format)
 
 
 /* Bounds are promised to be kept by who writes; what is stored may be older
- * than a bound. */
+ * than a bound.  Items of TEXTS get no lengths here: the field's bounds count
+ * items and are written as minItems and maxItems. */
 static void
 text_schema(struct buf *b, const struct field *f, enum schema_use use,
             bool null)
@@ -232,8 +246,9 @@ money_schema(struct buf *b, const struct field *f, enum schema_use use,
 }
 
 
-/* What lies within: of a patch, a list's items are whole, an object is
- * patched too. */
+/* What lies within: of a patch, a list's items are whole, an object is patched
+ * too.  The name must be that of shape_schema_name(), or the reference leads
+ * nowhere. */
 static void
 reference(struct buf *b, const struct field *f, enum schema_use use)
 {
@@ -267,7 +282,9 @@ array_schema(struct buf *b, const struct field *f, enum schema_use use,
 }
 
 
-/* $ref beside "type" would ask for both, so null is another choice. */
+/* $ref beside "type" would ask for both, so null is another choice.  A
+ * description beside $ref is allowed since 3.1, so the field's own sentence is
+ * not lost. */
 static void
 object_schema(struct buf *b, const struct field *f, enum schema_use use,
               bool null)
@@ -280,6 +297,8 @@ object_schema(struct buf *b, const struct field *f, enum schema_use use,
 }
 
 
+/* Without the braces around it, as "description" of the field follows in the
+ * same object. */
 static void
 member_schema(struct buf *b, const struct field *f, enum schema_use use)
 {
@@ -309,7 +328,8 @@ member_schema(struct buf *b, const struct field *f, enum schema_use use)
 }
 
 
-/* An empty list of names is left out. */
+/* An empty list of names is left out.  Up to draft 4 JSON Schema asked for one
+ * name at least, and there are tools that still do. */
 static void
 required_members(struct buf *b, const struct field *shape,
                  enum schema_use use)
@@ -329,6 +349,8 @@ required_members(struct buf *b, const struct field *shape,
 }
 
 
+/* Shapes within are $refs, so this ends also for one that holds itself;
+ * whoever asks for it must put those among the components. */
 void
 shape_schema(struct buf *b, const struct field *shape, enum schema_use use)
 {

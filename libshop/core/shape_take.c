@@ -8,7 +8,9 @@
 #include "core/banned.h"
 
 
-/* Only a member can be none; an item that is null is a hole. */
+/* Only a member can be none; an item that is null is a hole.  An item's type
+ * differs from its field's (TEXT in TEXTS), which is how the two are told
+ * apart. */
 static int
 take_null(struct reader *r, const struct target *t)
 {
@@ -23,7 +25,8 @@ take_null(struct reader *r, const struct target *t)
 }
 
 
-/* Texts, ids and times are all strings; the field says which. */
+/* Texts, ids and times are all strings; the field says which.  Items of TEXTS
+ * have the bounds of the type, as the field's count the items. */
 static int
 take_string(struct reader *r, const struct target *t, const char *text,
             size_t n)
@@ -53,7 +56,9 @@ take_string(struct reader *r, const struct target *t, const char *text,
 }
 
 
-/* INT is the only number that a shape has: there are no fractions. */
+/* INT is the only number that a shape has: there are no fractions.  A number
+ * for a text is refused, not converted, so that a client's mistake shows at
+ * its first request. */
 static int
 take_number(struct reader *r, const struct target *t, const char *text,
             size_t n)
@@ -68,7 +73,9 @@ take_number(struct reader *r, const struct target *t, const char *text,
 }
 
 
-/* yajl gives the words as such, so they are written as they came. */
+/* yajl gives the words as such, so they are written as they came.  Only
+ * strings lose their quotes and escapes on the way, so only they are made
+ * again. */
 static void
 raw_scalar(struct json_raw *raw, enum token token, const char *text, size_t n)
 {
@@ -81,7 +88,9 @@ raw_scalar(struct json_raw *raw, enum token token, const char *text, size_t n)
 }
 
 
-/* From here on all events are the raw value's, until it ends. */
+/* From here on all events are the raw value's, until it ends.  The bound is
+ * the field's and is kept while writing, so that a large value does not take
+ * its memory first. */
 void
 read_raw_start(struct reader *r, const struct target *t)
 {
@@ -91,8 +100,9 @@ read_raw_start(struct reader *r, const struct target *t)
 }
 
 
-/* One code and one sentence with all the rules: a raw value has no pointers
- * of its own. */
+/* One code and one sentence with all the rules: a raw value has no pointers of
+ * its own.  NULL without an error is lack of memory, which is why the error is
+ * looked at first. */
 int
 read_raw_end(struct reader *r)
 {
@@ -113,7 +123,8 @@ read_raw_end(struct reader *r)
 }
 
 
-/* Every value that is no bracket. */
+/* Every value that is no bracket.  Order matters: what is ignored and what is
+ * raw comes before any look at the shape, which has no place for either. */
 int
 read_value(struct reader *r, enum token token, const char *text, size_t n)
 {

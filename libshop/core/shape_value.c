@@ -9,7 +9,8 @@
 #include "core/text.h"
 
 
-/* Returns 1, so that a check can end with it. */
+/* Returns 1, so that a check can end with it.  Too long a detail is cut by
+ * vsnprintf(); all but the lists of choices are known to fit. */
 int
 refuse(struct refusal *no, const char *code, const char *format, ...)
 {
@@ -23,7 +24,9 @@ refuse(struct refusal *no, const char *code, const char *format, ...)
 }
 
 
-/* 0 is "not said": then the type's own bound holds, never none. */
+/* 0 is "not said": then the type's own bound holds, never none.  All that
+ * bounds a value asks here, documents too, so that what is promised is what is
+ * held. */
 int64_t
 field_max(const struct field *f)
 {
@@ -44,7 +47,9 @@ field_max(const struct field *f)
 }
 
 
-/* C0 but for newline and tab, DEL, and C1 (0xc2 0x80 to 0xc2 0x9f). */
+/* C0 but for newline and tab, DEL, and C1 (0xc2 0x80 to 0xc2 0x9f).  Newline
+ * and tab are what people type into descriptions; a carriage return is
+ * refused, so that a text has one form of line end. */
 static bool
 has_control(const char *text, size_t n)
 {
@@ -60,7 +65,8 @@ has_control(const char *text, size_t n)
 }
 
 
-/* The detail names the choices, as far as they fit. */
+/* The detail names the choices, as far as they fit.  Bytes are compared and no
+ * case is folded, so that each choice has one spelling in the database. */
 static int
 check_one_of(const char *const *one_of, const char *text, size_t n,
              struct refusal *no)
@@ -98,7 +104,8 @@ check_length(int64_t min, int64_t max, ssize_t have, struct refusal *no)
 
 /* What can be told without the normal form.  Characters are counted in that,
  * but a text four times too long (of four bytes a character) is not worth
- * looking at. */
+ * looking at.  Length comes before any look at the bytes: a megabyte for a
+ * title costs one comparison. */
 static int
 check_raw(int64_t max, const char *text, size_t n, struct refusal *no)
 {
@@ -121,7 +128,9 @@ check_raw(int64_t max, const char *text, size_t n, struct refusal *no)
 }
 
 
-/* Format and choices are of the normal form, which is what is stored. */
+/* Format and choices are of the normal form, which is what is stored.  Counted
+ * after normalising: a letter with its accent apart is one character to the
+ * user. */
 static int
 check_normal(const struct field *f, int64_t min, int64_t max,
              const char *text, size_t n, struct refusal *no)
@@ -170,6 +179,8 @@ value_text(const struct field *f, int64_t min, int64_t max, const char *text,
 }
 
 
+/* A minus alone is none.  Leading zeros pass: JSON's grammar has refused them
+ * before, and in a query they do no harm. */
 static bool
 is_integer(const char *text, size_t n)
 {
@@ -186,7 +197,8 @@ is_integer(const char *text, size_t n)
 
 
 /* Digits only: "1.0" and "1e2" are numbers, but whoever writes them means
- * something that a count or an amount is not.  -0 is 0. */
+ * something that a count or an amount is not.  -0 is 0.  Out of 64 bits and
+ * out of the field's range is one fault: a client is told the same bounds. */
 int
 value_int(const struct field *f, const char *text, size_t n, int64_t *out,
           struct refusal *no)
@@ -242,6 +254,8 @@ value_uuid(const struct field *f, const char *text, size_t n, uuid *out,
 }
 
 
+/* No field: shape_check() lets no STAMP have bounds.  The years are those that
+ * four digits can say, as time.c writes them. */
 int
 value_stamp(const char *text, size_t n, stamp *out, struct refusal *no)
 {

@@ -52,6 +52,8 @@ struct slug {
 };
 
 
+/* By halves: the table must stay sorted.  NULL: not one of these, and
+ * utf8proc's decomposition is asked instead. */
 static const char *
 letter_find(int32_t c)
 {
@@ -70,7 +72,9 @@ letter_find(int32_t c)
 }
 
 
-/* One letter that has got this far: a-z, 0-9, or a gap. */
+/* One letter that has got this far: a-z, 0-9, or a gap.  The hyphen waits for
+ * a letter behind it, so none stands at the end, and a cut by `max` never
+ * leaves one there either. */
 static void
 slug_add(struct slug *s, int32_t c)
 {
@@ -94,7 +98,8 @@ slug_add(struct slug *s, int32_t c)
 
 
 /* Compatibility decomposition takes "é" and "ﬁ" apart; marks and invisible
- * characters are dropped, so that they make no gap. */
+ * characters are dropped, so that they make no gap.  32 is more than any one
+ * character gives; the longest has 18. */
 static void
 slug_character(struct slug *s, int32_t c)
 {
@@ -126,7 +131,8 @@ slug_character(struct slug *s, int32_t c)
 }
 
 
-/* Stops when it is full, however long the text is. */
+/* Stops when it is full, however long the text is.  A byte that is not UTF-8
+ * is a gap and not an error: a slug is made from what there is. */
 const char *
 text_slug(struct arena *a, const char *text, size_t n, size_t max)
 {
@@ -156,6 +162,8 @@ text_slug(struct arena *a, const char *text, size_t n, size_t max)
 }
 
 
+/* Both cases, as RFC 3986 has it.  -1 for all else, so a malformed escape is
+ * refused and never passed on half decoded. */
 static int
 hex_digit(char c)
 {
@@ -169,7 +177,9 @@ hex_digit(char c)
 }
 
 
-/* Never longer than what it is made from, so `out` may be `in`. */
+/* Never longer than what it is made from, so `out` may be `in`.  A NUL is
+ * refused, as it would end a C string early and hide what follows from a
+ * check. */
 ssize_t
 percent_decode(char *out, const char *in, size_t n, bool plus)
 {
@@ -204,7 +214,8 @@ static const char base64[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 
-/* Six bits at a time; the last letter is filled up with zeros. */
+/* Six bits at a time; the last letter is filled up with zeros.  Room for n * 4
+ * / 3 rounded up is the caller's to give; no NUL is written. */
 size_t
 base64url(char *out, const uint8_t *in, size_t n)
 {
@@ -226,6 +237,8 @@ base64url(char *out, const uint8_t *in, size_t n)
 }
 
 
+/* strchr() would find NUL at the end of the alphabet and call it 64, so NUL is
+ * asked for first.  A search is enough: cursors are short. */
 static int
 base64_digit(char c)
 {
@@ -262,7 +275,9 @@ base64url_decode(uint8_t *out, const char *in, size_t n)
 }
 
 
-/* An optional minus and digits; INT64_MIN is "none" and is refused. */
+/* An optional minus and digits; INT64_MIN is "none" and is refused.  *out is
+ * written on success only.  No plus, no blanks: PostgreSQL writes none, and a
+ * client's would be a second spelling. */
 bool
 int_parse(int64_t *out, const char *text, size_t n)
 {

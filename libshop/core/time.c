@@ -22,7 +22,9 @@ struct scan {
 
 
 /* Days since 1970-01-01.  Years begin in March, so that the leap day is the
- * last of its year; 400 years have 146,097 days. */
+ * last of its year; 400 years have 146,097 days.  719468 is the days from
+ * March 1st of year 0 to 1970; (153 m + 2) / 5 gives the days before a month
+ * that is counted from March. */
 static int64_t
 days_from_civil(int64_t y, unsigned m, unsigned d)
 {
@@ -55,6 +57,8 @@ civil_from_days(int64_t days, unsigned *y, unsigned *m, unsigned *d)
 }
 
 
+/* Fixed width with zeros in front, no NUL.  Digits that do not fit are lost,
+ * so the caller's value must be in range. */
 static void
 put(char *out, unsigned v, unsigned width)
 {
@@ -65,7 +69,9 @@ put(char *out, unsigned v, unsigned width)
 }
 
 
-/* Out of range cannot come from our schema; then the nearest is shown. */
+/* Out of range cannot come from our schema; then the nearest is shown.  No
+ * NUL, so that it can be written into the middle of a buffer.  The fraction
+ * always has six digits: texts of times then sort as times. */
 void
 stamp_text(char out[27], stamp at)
 {
@@ -110,6 +116,8 @@ scan_digits(struct scan *s, unsigned width)
 }
 
 
+/* Looks and takes nothing.  False also after a failure, so that no branch is
+ * chosen on the rest of a bad text. */
 static bool
 scan_is(const struct scan *s, char c)
 {
@@ -117,6 +125,8 @@ scan_is(const struct scan *s, char c)
 }
 
 
+/* What must be there.  Failure sticks, so that a parser reads on without
+ * asking and scan_done() judges once. */
 static void
 scan_char(struct scan *s, char c)
 {
@@ -127,7 +137,8 @@ scan_char(struct scan *s, char c)
 }
 
 
-/* Gregorian, also before 1582, as PostgreSQL counts. */
+/* Gregorian, also before 1582, as PostgreSQL counts.  m is 1 to 12:
+ * scan_date() has asked before. */
 static unsigned
 month_days(unsigned y, unsigned m)
 {
@@ -139,7 +150,8 @@ month_days(unsigned y, unsigned m)
 }
 
 
-/* A date that the calendar has not is refused, not carried over. */
+/* A date that the calendar has not is refused, not carried over.  0 when it
+ * fails, so that sums with it stay in range. */
 static int64_t
 scan_date(struct scan *s)
 {
@@ -219,7 +231,9 @@ scan_offset(struct scan *s)
 }
 
 
-/* All of the text was read, and it lies within four digits. */
+/* All of the text was read, and it lies within four digits.  The offset may
+ * carry a time of the first or last day out of the four digits, which is why
+ * the range is asked at the end. */
 static bool
 scan_done(const struct scan *s, int64_t us, stamp *out)
 {
@@ -230,6 +244,8 @@ scan_done(const struct scan *s, int64_t us, stamp *out)
 }
 
 
+/* RFC 3339 allows t and z in lower case, too.  The space that it mentions in
+ * place of T is not taken, and an offset must be there: no zone is guessed. */
 bool
 stamp_parse(stamp *out, const char *text, size_t n)
 {

@@ -16,6 +16,8 @@
 #define MARKS_MAX   30
 
 
+/* A continuation byte, 0x80 to 0xbf.  char may be signed, so callers hand over
+ * unsigned bytes. */
 static bool
 is_tail(unsigned char c)
 {
@@ -23,8 +25,9 @@ is_tail(unsigned char c)
 }
 
 
-/* Overlong forms, surrogates and what lies above U+10FFFF are refused by
- * the second byte. */
+/* Overlong forms, surrogates and what lies above U+10FFFF are refused by the
+ * second byte.  NUL is none, though one byte: our texts end with it in
+ * PostgreSQL and in C. */
 size_t
 utf8_character(const char *text, size_t n)
 {
@@ -52,7 +55,9 @@ utf8_character(const char *text, size_t n)
 }
 
 
-/* A word of ASCII without NUL counts eight; most of most texts. */
+/* A word of ASCII without NUL counts eight; most of most texts.  The text is
+ * looked at whole even when the caller only asks whether it is valid: both are
+ * one pass. */
 ssize_t
 utf8_length(const char *text, size_t n)
 {
@@ -92,7 +97,8 @@ surely_normal(const char *text, size_t n)
 }
 
 
-/* A character that does not start a new one is a mark here. */
+/* A character that does not start a new one is a mark here.  False for what is
+ * not UTF-8 as well. */
 bool
 utf8_stream_safe(const char *text, size_t n)
 {
@@ -116,6 +122,9 @@ utf8_stream_safe(const char *text, size_t n)
 }
 
 
+/* What is not UTF-8 or not stream-safe comes back as it is: value_text() has
+ * refused it before.  NULL is lack of memory only, and the text itself is not
+ * a copy. */
 const char *
 text_nfc(struct arena *a, const char *text, size_t n)
 {

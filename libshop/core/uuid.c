@@ -23,6 +23,8 @@ static const uint8_t digits[256] = {
 };
 
 
+/* Both cases: RFC 9562 has ids written in lower case but read in either.  -1
+ * for all else, bytes above 0x7f included, whatever char's sign is. */
 static int
 hex_digit(char c)
 {
@@ -36,7 +38,8 @@ hex_digit(char c)
 }
 
 
-/* Hyphens where they belong; capitals as RFC 9562 allows. */
+/* Hyphens where they belong; capitals as RFC 9562 allows.  *out is written on
+ * success only. */
 bool
 uuid_parse(uuid *out, const char *text, size_t n)
 {
@@ -62,6 +65,8 @@ uuid_parse(uuid *out, const char *text, size_t n)
 }
 
 
+/* Lower case, as RFC 9562 wants it written.  36 bytes and no NUL, so that it
+ * can be written into the middle of a buffer. */
 void
 uuid_text(char out[36], uuid id)
 {
@@ -77,7 +82,8 @@ uuid_text(char out[36], uuid id)
 }
 
 
-/* 130 bits of letters for 128: the first letter is 0 to 7. */
+/* 130 bits of letters for 128: the first letter is 0 to 7.  No NUL.  Letters
+ * sort as the bits do, so ids as text keep the order of their making. */
 void
 uuid_base32(char out[26], uuid id)
 {
@@ -90,7 +96,8 @@ uuid_base32(char out[26], uuid id)
 }
 
 
-/* A first letter above 7 would not fit into 128 bits. */
+/* A first letter above 7 would not fit into 128 bits.  *out is written on
+ * success only; 'i', 'l', 'o' and 'u' are not in the alphabet and refused. */
 bool
 uuid_from_base32(uuid *out, const char *text, size_t n)
 {
@@ -111,7 +118,9 @@ uuid_from_base32(uuid *out, const char *text, size_t n)
 }
 
 
-/* The prefix is part of the id: an order's id is no product's. */
+/* The prefix is part of the id: an order's id is no product's.  27 is the
+ * underscore and 26 letters.  The length is compared first, so nothing is read
+ * behind the text. */
 bool
 id_parse(uuid *out, const char *prefix, const char *text, size_t n)
 {
