@@ -6,14 +6,20 @@
  */
 #include "ngx_http_shop.h"
 
+/* Enough for the longest problem with the longest id: no text of a client's
+ * other than that goes into one. */
 #define NGX_HTTP_SHOP_PROBLEM_MAX  1024
 
+/* Names of headers have no case; the length is compared first, as a shop_str_t
+ * has no NUL. */
 #define equals(s, literal)                                                    \
     ((s).len == sizeof(literal) - 1                                           \
      && ngx_strncasecmp((u_char *) (s).data, (u_char *) literal,              \
                         sizeof(literal) - 1) == 0)
 
 
+/* Does it lie in the request's pool already, so that it needs no copy? Bodies
+ * do, and they are what is large. */
 static ngx_uint_t
 is_lent(const ngx_http_shop_block_t *lent, const shop_str_t *s)
 {
@@ -62,6 +68,8 @@ mark_header(ngx_http_request_t *r, ngx_table_elt_t *h)
 }
 
 
+/* nginx logs and sends whatever is in the list with a hash that is not 0, so
+ * an element is marked as good only when it is complete. */
 static ngx_int_t
 push_header(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
     const shop_header_t *header)
@@ -88,6 +96,8 @@ push_header(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
 }
 
 
+/* An error leaves some of them in the list: the request must then be finalized
+ * with NGX_ERROR, which sends none. */
 static ngx_int_t
 push_headers(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
     const shop_answer_t *answer)
@@ -165,6 +175,9 @@ send_file(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
 /* --- sending ------------------------------------------------------------- */
 
 
+/* nginx takes a buffer of no bytes that is not special for a bug and ends the
+ * request: an empty body is a `sync` buffer. In a subrequest last_buf would
+ * end the main response. HEAD and 304 stop at the header. */
 static ngx_int_t
 send_body(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
     const shop_str_t *body)
@@ -198,6 +211,9 @@ send_body(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
 }
 
 
+/* `answer` is only read until this returns. The caller finalizes with the
+ * result in any case; once the header is out, even an error sends nothing
+ * more. */
 ngx_int_t
 ngx_http_shop_send(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
     const shop_answer_t *answer)

@@ -7,6 +7,8 @@
  */
 #include "ngx_http_shop.h"
 
+/* Less than 32 bytes would be weaker than the signatures made with it; more
+ * than 4096 is likely the wrong file. */
 #define NGX_HTTP_SHOP_SECRET_MIN  32
 #define NGX_HTTP_SHOP_SECRET_MAX  4096
 
@@ -21,6 +23,8 @@ static const struct {
 #define N_SECRETS  (sizeof(secrets) / sizeof(secrets[0]))
 
 
+/* Says what would be right, in the unit of the directive: the operator sees
+ * this line and nothing else. */
 static char *
 out_of_bounds(ngx_conf_t *cf, const ngx_http_shop_bounds_t *b)
 {
@@ -130,6 +134,9 @@ ngx_http_shop_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* Only the name is noted here: a reference creates the pool's record, and a
+ * thread_pool directive may stand later in the file. The threads start with
+ * the workers. */
 char *
 ngx_http_shop_set_pool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -216,6 +223,8 @@ secret_read(ngx_conf_t *cf, ngx_str_t *path, ngx_fd_t fd, shop_str_t *secret)
 }
 
 
+/* At every reload, in the master, as the user that started nginx: so the file
+ * may be closed to the workers, and is never read by them. */
 static char *
 secret_load(ngx_conf_t *cf, ngx_str_t *path, shop_str_t *secret)
 {

@@ -6,6 +6,8 @@
  */
 #include "ngx_http_shop.h"
 
+/* The room is fixed by libshop's ABI, nginx's structures grow with its build
+ * options: better no build than an overrun. */
 _Static_assert(sizeof(ngx_event_t) <= SHOP_HOST_PRIV, "event fits");
 _Static_assert(sizeof(ngx_thread_task_t) <= SHOP_HOST_PRIV, "task fits");
 
@@ -16,6 +18,8 @@ _Static_assert(sizeof(ngx_thread_task_t) <= SHOP_HOST_PRIV, "task fits");
 static ngx_connection_t  ngx_http_shop_no_connection = { .fd = -1 };
 
 
+/* The clock of nginx's timers, kept once an iteration: what libshop computes
+ * from it agrees with when nginx will fire. Monotonic, from no date. */
 static uint64_t
 now_ms(void *host)
 {
@@ -26,6 +30,8 @@ now_ms(void *host)
 /* --- descriptors --------------------------------------------------------- */
 
 
+/* ready() may delete the watch, and the connection with it: nothing is touched
+ * after it. */
 static void
 watch_handler(ngx_event_t *ev)
 {
@@ -63,6 +69,8 @@ watch_set(ngx_event_t *ev, ngx_int_t kind, unsigned wanted)
 }
 
 
+/* May be called from within ready(). An error leaves the watch half set, so
+ * libshop must give it up. */
 static int
 watch_mod(void *host, shop_watch_t *w, unsigned events)
 {
@@ -78,6 +86,10 @@ watch_mod(void *host, shop_watch_t *w, unsigned events)
 }
 
 
+/* ngx_close_connection() does not remove the events of a `shared` connection:
+ * left there, they would fire for whoever gets it next. With `closed` the
+ * descriptor is gone (its number perhaps in use again) and epoll must not be
+ * called for it. Harmless when nothing is watched. */
 static void
 watch_del(void *host, shop_watch_t *w, int closed)
 {
@@ -105,6 +117,9 @@ watch_del(void *host, shop_watch_t *w, int closed)
 }
 
 
+/* Takes one of worker_connections, without the client it serves: the count
+ * must be enough for both. Logs go to the cycle's log, since a connection to
+ * the database outlives any request. */
 static int
 watch_add(void *host, shop_watch_t *w, unsigned events)
 {
@@ -135,6 +150,8 @@ watch_add(void *host, shop_watch_t *w, unsigned events)
 /* --- timers, posted work ------------------------------------------------- */
 
 
+/* nginx has taken it off its tree by now: fire() may set it again, or free the
+ * object that it lies in. */
 static void
 timer_handler(ngx_event_t *ev)
 {
@@ -144,6 +161,8 @@ timer_handler(ngx_event_t *ev)
 }
 
 
+/* Must come before the object's memory goes: nginx's tree links through the
+ * event inside it. */
 static void
 timer_del(void *host, shop_timer_t *t)
 {
@@ -155,6 +174,8 @@ timer_del(void *host, shop_timer_t *t)
 }
 
 
+/* Background timers are `cancelable`: nginx does not wait for those when a
+ * worker is to exit, but for all others it does. */
 static void
 timer_set(void *host, shop_timer_t *t, uint32_t ms, unsigned kind)
 {
@@ -173,6 +194,8 @@ timer_set(void *host, shop_timer_t *t, uint32_t ms, unsigned kind)
 }
 
 
+/* nginx takes an event off the queue before it calls: run() may post it again
+ * or free it. */
 static void
 post_handler(ngx_event_t *ev)
 {
@@ -199,6 +222,8 @@ post(void *host, shop_post_t *p)
 /* --- jobs ---------------------------------------------------------------- */
 
 
+/* In a thread of the pool: nginx's pools, timers and events are not for
+ * threads, and neither is libshop's host table. */
 static void
 job_work(void *data, ngx_log_t *log)
 {
@@ -208,6 +233,8 @@ job_work(void *data, ngx_log_t *log)
 }
 
 
+/* In the worker's loop again, woken by nginx's notification. nginx has read
+ * the next task before this call, so done() may free this one. */
 static void
 job_done(ngx_event_t *ev)
 {
@@ -217,6 +244,8 @@ job_done(ngx_event_t *ev)
 }
 
 
+/* SHOP_OK: done() will be called, once. The task is zeroed every time, because
+ * nginx refuses one whose event looks active. */
 static int
 offload(void *host, shop_job_t *j)
 {
@@ -246,6 +275,8 @@ offload(void *host, shop_job_t *j)
 /* --- the rest ------------------------------------------------------------ */
 
 
+/* To the cycle's log: a message may come from work that no request waits for.
+ * A level from a newer libshop is not an index to trust. */
 static void
 host_log(void *host, int level, const char *text, size_t len)
 {
@@ -264,6 +295,8 @@ host_log(void *host, int level, const char *text, size_t len)
 }
 
 
+/* Both: a fast shutdown sets only ngx_terminate, a graceful one only
+ * ngx_exiting. */
 static int
 draining(void *host)
 {
@@ -271,6 +304,8 @@ draining(void *host)
 }
 
 
+/* Called in the worker's thread only, for nginx's timers and events have no
+ * locks. */
 const shop_host_ops_t  ngx_http_shop_host_ops = {
     .abi = SHOP_ABI,
     .size = sizeof(shop_host_ops_t),
@@ -290,6 +325,8 @@ const shop_host_ops_t  ngx_http_shop_host_ops = {
 /* --- learning that nginx exits ------------------------------------------- */
 
 
+/* The mark is cleared so that nginx calls once only. This is the only hint
+ * that a worker gets before its loop ends. */
 static void
 exit_handler(ngx_event_t *rev)
 {
@@ -331,6 +368,9 @@ ngx_http_shop_watch_exit(ngx_cycle_t *cycle)
 }
 
 
+/* Freeing looks up files[fd], so fd must be an index for a moment; that entry
+ * is another's and stays. Left at anything but -1, nginx would report an open
+ * socket when the worker exits. */
 void
 ngx_http_shop_unwatch_exit(void)
 {

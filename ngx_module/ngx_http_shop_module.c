@@ -6,11 +6,15 @@
 
 #include <sys/random.h>
 
+/* The drain must outlast the moment between a client's request and the answer
+ * that tells it to close; two seconds are ample for clients that are busy. */
 #define NGX_HTTP_SHOP_ERROR_MAX   512
 #define NGX_HTTP_SHOP_ZONE_SIZE   (64 * 1024 * 1024)
 #define NGX_HTTP_SHOP_DRAIN_TIME  2000
 
 
+/* One shop a process. A global, because handlers of events get no
+ * configuration, and a reload makes new processes anyway. */
 ngx_http_shop_worker_t  ngx_http_shop_worker;
 
 
@@ -33,6 +37,8 @@ ngx_http_shop_worker_t  ngx_http_shop_worker;
     { ngx_string(name), NGX_HTTP_MAIN_CONF|arguments, set,                    \
       NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL }
 
+/* `post` is nginx's place for a directive's own data. A pointer to a function
+ * does not go into a void * portably, a pointer to one does. */
 #define LOCATION(name, handler)                                               \
     { ngx_string(name), NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,                    \
       ngx_http_shop_set_location, NGX_HTTP_LOC_CONF_OFFSET, 0,                \
@@ -89,6 +95,8 @@ static const size_t  values[] = {
 #define value_at(conf, i)    ((uint32_t *) ((u_char *) (conf) + values[i]))
 
 
+/* Numbers begin as "unset", since 0 is a value that a directive may give. The
+ * cycle is noted for zone_init(), which gets no ngx_conf_t. */
 static void *
 create_main_conf(ngx_conf_t *cf)
 {
@@ -113,6 +121,8 @@ create_main_conf(ngx_conf_t *cf)
 }
 
 
+/* libshop's own defaults, so that the module never disagrees with it or with
+ * the tools about what a value not given means. */
 static void
 set_defaults(ngx_http_shop_main_conf_t *smcf)
 {
@@ -135,6 +145,9 @@ set_defaults(ngx_http_shop_main_conf_t *smcf)
 }
 
 
+/* Runs when all of http {} was read, so `used` is final. Values are checked
+ * together, by libshop: `nginx -t` reports what a worker would otherwise fail
+ * on. Without a shop in any location nothing is demanded. */
 static char *
 init_main_conf(ngx_conf_t *cf, void *conf)
 {
@@ -160,6 +173,8 @@ init_main_conf(ngx_conf_t *cf, void *conf)
 }
 
 
+/* Zeroed is right: a handler is not inherited, as nginx's own content handlers
+ * are not. */
 static void *
 create_loc_conf(ngx_conf_t *cf)
 {
@@ -211,6 +226,8 @@ preconfiguration(ngx_conf_t *cf)
 }
 
 
+/* The index makes the lookup of the id an array access in every request; it
+ * needs the variable to exist, hence preconfiguration. */
 static ngx_int_t
 postconfiguration(ngx_conf_t *cf)
 {
@@ -242,6 +259,8 @@ postconfiguration(ngx_conf_t *cf)
 /* --- processes ----------------------------------------------------------- */
 
 
+/* In the master, with the zones mapped and before workers are forked. `nginx
+ * -t` comes here too, and must not wait or count: it is no reload. */
 static ngx_int_t
 init_module(ngx_cycle_t *cycle)
 {
@@ -257,6 +276,8 @@ init_module(ngx_cycle_t *cycle)
 }
 
 
+/* For the one line that explains why a worker did not start; no request ever
+ * sees these words. */
 static const char *
 cause(int rc)
 {
@@ -273,6 +294,9 @@ cause(int rc)
 }
 
 
+/* On an error nginx ends the worker with a code after which it starts no
+ * other. The zone is then left to the next process: it sees that who was
+ * laying it out is gone, and begins anew. */
 static ngx_int_t
 open_shop(ngx_cycle_t *cycle, ngx_http_shop_main_conf_t *smcf)
 {
@@ -296,6 +320,9 @@ open_shop(ngx_cycle_t *cycle, ngx_http_shop_main_conf_t *smcf)
 }
 
 
+/* Also in nginx's cache manager and loader, which serve nothing: a slot of the
+ * cache would be lost on them. The seed is drawn after fork(), else all
+ * workers would make the same ids. */
 static ngx_int_t
 init_process(ngx_cycle_t *cycle)
 {
@@ -321,6 +348,9 @@ init_process(ngx_cycle_t *cycle)
 }
 
 
+/* No shop was opened where no location has one. Thread pools have ended by
+ * now, so `closing` must be set before the shop is closed: a job that it would
+ * offload could never finish. */
 static void
 exit_process(ngx_cycle_t *cycle)
 {
@@ -337,6 +367,8 @@ exit_process(ngx_cycle_t *cycle)
 }
 
 
+/* No server level: a zone, a pool and the connections are shared by all
+ * servers, so their directives stand in http {} only. */
 static ngx_http_module_t  module_ctx = {
     preconfiguration,                      /* preconfiguration */
     postconfiguration,                     /* postconfiguration */
@@ -352,6 +384,8 @@ static ngx_http_module_t  module_ctx = {
 };
 
 
+/* init_process, not init_module, opens the shop: connections and threads do
+ * not survive a fork(). */
 ngx_module_t  ngx_http_shop_module = {
     NGX_MODULE_V1,
     &module_ctx,                           /* module context */

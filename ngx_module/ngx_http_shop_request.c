@@ -31,6 +31,9 @@ static const struct {
 /* --- the sink ------------------------------------------------------------ */
 
 
+/* Only the last block is remembered: an answer lies in one, and what lies in
+ * an earlier one is merely copied. Ends with the request, even if libshop
+ * never answers. */
 static void *
 sink_alloc(void *rq, size_t size)
 {
@@ -47,6 +50,9 @@ sink_alloc(void *rq, size_t size)
 }
 
 
+/* The call is forgotten first: finalizing runs the cleanups, and detach() must
+ * not see a call that is over. After finalizing, the request may be freed; so
+ * the connection is fetched before. */
 static void
 sink_respond(void *rq, const shop_answer_t *answer)
 {
@@ -75,6 +81,8 @@ sink_respond(void *rq, const shop_answer_t *answer)
 }
 
 
+/* The context is in the request's pool: after detach() libshop must not, and
+ * does not, call these for it. */
 const shop_sink_ops_t  ngx_http_shop_sink_ops = {
     .size = sizeof(shop_sink_ops_t),
     .alloc = sink_alloc,
@@ -98,6 +106,8 @@ detach(void *data)
 /* --- headers ------------------------------------------------------------- */
 
 
+/* As RFC 9110 (5.3) allows for lists. The new string replaces the old one,
+ * which stays in the pool until the request ends. */
 static ngx_int_t
 join(ngx_http_request_t *r, shop_str_t *s, const ngx_str_t *more)
 {
@@ -120,6 +130,8 @@ join(ngx_http_request_t *r, shop_str_t *s, const ngx_str_t *more)
 }
 
 
+/* nginx has lowered the names already. A value is not copied: it lies in the
+ * request's header buffers, which live as long as the request. */
 static ngx_int_t
 take_header(ngx_http_request_t *r, shop_request_t *in,
     const ngx_table_elt_t *h)
@@ -201,6 +213,8 @@ encode_path(ngx_http_request_t *r, shop_request_t *in)
 }
 
 
+/* As the client sent it: nginx's r->uri is decoded and merged, and "a%2Fb"
+ * would be two segments in it. libshop decodes after splitting. */
 static ngx_int_t
 take_path(ngx_http_request_t *r, shop_request_t *in)
 {
@@ -240,6 +254,8 @@ copy_buffer(ngx_http_request_t *r, const ngx_buf_t *b, u_char *p)
 }
 
 
+/* `size` is the sum of ngx_buf_size(), counted by the caller. A part in a file
+ * is read by blocking: merge_loc_conf() warns of settings that lead here. */
 static ngx_int_t
 copy_body(ngx_http_request_t *r, shop_request_t *in, size_t size)
 {
@@ -340,6 +356,8 @@ submit(ngx_http_request_t *r, ngx_http_shop_ctx_t *ctx)
 }
 
 
+/* NGX_BUSY as for submit(). Before libshop has the request, a lack of memory
+ * is nginx's own 500, which error_page can give the shop's shape. */
 static ngx_int_t
 serve(ngx_http_request_t *r)
 {
@@ -377,6 +395,8 @@ serve(ngx_http_request_t *r)
 }
 
 
+/* nginx ignores what this returns and has counted the request: it must be
+ * finalized here, or later by sink_respond(). */
 static void
 body_handler(ngx_http_request_t *r)
 {
@@ -389,6 +409,9 @@ body_handler(ngx_http_request_t *r)
 }
 
 
+/* A body of GET means nothing and is discarded, but must be read off, or the
+ * next request of the connection would begin inside it. The count is the
+ * reference that sink_respond() gives back. */
 ngx_int_t
 ngx_http_shop_handler(ngx_http_request_t *r)
 {
@@ -419,6 +442,9 @@ ngx_http_shop_handler(ngx_http_request_t *r)
 /* --- counters, and the errors of nginx ----------------------------------- */
 
 
+/* The context may lie on the stack: make() answers before it returns, and what
+ * it allocates is the request's. shop_submit() and its limits have no part in
+ * it: a worker at its limits still tells its state. */
 static ngx_int_t
 send_counters(ngx_http_request_t *r, const char *type,
     shop_str_t (*make)(shop_t *, const shop_sink_ops_t *, void *))
@@ -447,6 +473,8 @@ send_counters(ngx_http_request_t *r, const char *type,
 }
 
 
+/* For people and tools: not part of the public API, so access is left to
+ * nginx's allow and deny in that location. */
 ngx_int_t
 ngx_http_shop_status_handler(ngx_http_request_t *r)
 {
@@ -454,6 +482,8 @@ ngx_http_shop_status_handler(ngx_http_request_t *r)
 }
 
 
+/* Prometheus's text format; it picks its parser by the version in the media
+ * type. */
 ngx_int_t
 ngx_http_shop_metrics_handler(ngx_http_request_t *r)
 {

@@ -11,6 +11,8 @@
  */
 #include "ngx_http_shop.h"
 
+/* As long as nginx's own $request_id, so that tools that parse logs need not
+ * tell the two apart. */
 #define NGX_HTTP_SHOP_ID_LEN  32
 
 
@@ -25,6 +27,8 @@ kept_ctx(void *data)
 }
 
 
+/* To be called before ngx_http_internal_redirect(). The handler does nothing;
+ * its address is what find_ctx() knows the entry by. */
 ngx_int_t
 ngx_http_shop_keep_ctx(ngx_http_request_t *r, ngx_http_shop_ctx_t *ctx)
 {
@@ -42,6 +46,8 @@ ngx_http_shop_keep_ctx(ngx_http_request_t *r, ngx_http_shop_ctx_t *ctx)
 }
 
 
+/* The log line is written after the redirect, in the name of the request that
+ * libshop answered. NULL where no shop took part. */
 static ngx_http_shop_ctx_t *
 find_ctx(ngx_http_request_t *r)
 {
@@ -63,6 +69,8 @@ find_ctx(ngx_http_request_t *r)
 }
 
 
+/* In logs "-", and in headers nothing is sent: an empty value would be taken
+ * for a measured one. */
 static ngx_int_t
 no_value(ngx_http_variable_value_t *v)
 {
@@ -72,6 +80,8 @@ no_value(ngx_http_variable_value_t *v)
 }
 
 
+/* The bytes are not copied: they must live as long as the request. Whether
+ * nginx caches the value is the variable's flag to say. */
 static ngx_int_t
 set_value(ngx_http_variable_value_t *v, u_char *data, size_t len)
 {
@@ -103,6 +113,8 @@ get_string(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
 }
 
 
+/* No route means no answer yet: 0 would claim that there was one and that it
+ * came without the database. */
 static ngx_int_t
 get_db_us(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
 {
@@ -151,6 +163,8 @@ is_usable(const ngx_str_t *id)
 }
 
 
+/* The first one decides. One that cannot be used is replaced, not mended: a
+ * mended id would be found in neither side's logs. */
 static ngx_str_t *
 sent_id(ngx_http_request_t *r)
 {
@@ -175,6 +189,8 @@ sent_id(ngx_http_request_t *r)
 }
 
 
+/* All sixteen digits always: ids are compared as text, and halves of varying
+ * length could make two of them alike. */
 static u_char *
 hex(u_char *p, uint64_t n)
 {
@@ -216,6 +232,8 @@ make_id(ngx_http_request_t *r, ngx_http_variable_value_t *v)
 }
 
 
+/* Called once a request, as this variable alone may be cached: twice would
+ * give two ids to one request. */
 static ngx_int_t
 get_request_id(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data)
@@ -243,6 +261,8 @@ ngx_http_shop_request_id(ngx_http_request_t *r)
 }
 
 
+/* What libshop says is not known before its answer: a value that was read
+ * earlier, by `if` or `map`, must not stick. The id must. */
 static const ngx_http_variable_t  variables[] = {
     { ngx_string("shop_route"), NULL, get_string,
       offsetof(ngx_http_shop_ctx_t, route), NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -256,6 +276,8 @@ static const ngx_http_variable_t  variables[] = {
 };
 
 
+/* Before the configuration is read, so that log_format and add_header find the
+ * names. */
 ngx_int_t
 ngx_http_shop_add_variables(ngx_conf_t *cf)
 {

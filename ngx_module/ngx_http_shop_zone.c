@@ -12,12 +12,16 @@
 #define NGX_HTTP_SHOP_READY        1    /* no worker has this pid           */
 #define NGX_HTTP_SHOP_PATIENCE     10000    /* milliseconds                 */
 
+/* Only the master writes here, and only between the old workers and the new;
+ * the workers compare one word per request, without a lock. */
 typedef struct {
     ngx_atomic_t  generation;           /* counts reloads                   */
     ngx_atomic_t  used;                 /* by the last configuration        */
 } ngx_http_shop_drain_t;
 
 
+/* nginx puts its allocator at the start of every zone; nothing of it is used
+ * but the bounds and the user's word. */
 static ngx_slab_pool_t *
 pool_of(ngx_shm_zone_t *zone)
 {
@@ -25,6 +29,7 @@ pool_of(ngx_shm_zone_t *zone)
 }
 
 
+/* Only when the cycle has mapped its zones: from init_module() on. */
 static ngx_http_shop_drain_t *
 drain_of(ngx_http_shop_main_conf_t *smcf)
 {
@@ -32,6 +37,9 @@ drain_of(ngx_http_shop_main_conf_t *smcf)
 }
 
 
+/* In the master, for a fresh zone and for one kept over a reload alike; old
+ * workers may be using it right now, so nothing is written to it. The number
+ * of workers is known only here, after the whole file was read. */
 static ngx_int_t
 zone_init(ngx_shm_zone_t *zone, void *old)
 {
@@ -63,6 +71,8 @@ zone_init(ngx_shm_zone_t *zone, void *old)
 }
 
 
+/* nginx calls a zone's init without a look whether there is one. Zeroed memory
+ * is already the right beginning. */
 static ngx_int_t
 drain_init(ngx_shm_zone_t *zone, void *old)
 {
@@ -70,6 +80,8 @@ drain_init(ngx_shm_zone_t *zone, void *old)
 }
 
 
+/* The module is the tag: a zone of the same name from another module is an
+ * error of the configuration, which nginx reports. */
 static ngx_shm_zone_t *
 zone_add(ngx_conf_t *cf, ngx_http_shop_main_conf_t *smcf, ngx_str_t name,
     size_t size)
@@ -129,6 +141,8 @@ state_of(ngx_http_shop_main_conf_t *smcf)
 }
 
 
+/* EPERM means that it lives: only ESRCH lets us take the work away from
+ * another process. */
 static ngx_uint_t
 is_gone(ngx_atomic_uint_t pid)
 {
@@ -167,6 +181,8 @@ ngx_http_shop_zone_enter(ngx_http_shop_main_conf_t *smcf)
 }
 
 
+/* The word must not be seen before what was laid out: whoever reads it goes on
+ * without any other synchronisation. */
 void
 ngx_http_shop_zone_ready(ngx_http_shop_main_conf_t *smcf)
 {

@@ -37,6 +37,8 @@ slots_for(unsigned workers)
 }
 
 
+/* The one place that knows what lies before the shards: the least size and the
+ * view are both made from it, so they cannot disagree. */
 static size_t
 shards_offset(unsigned slots)
 {
@@ -46,6 +48,8 @@ shards_offset(unsigned slots)
 }
 
 
+/* A promise to who reserves the memory: with so much cache_attach() does not
+ * refuse for want of room, wherever the memory begins. */
 size_t
 cache_size_min(unsigned workers)
 {
@@ -55,6 +59,8 @@ cache_size_min(unsigned workers)
 }
 
 
+/* The magic is not set here but last of all in cache_attach(): memory whose
+ * layout was cut short by a crash is not taken for a cache. */
 static int
 lay_out(struct cache_map *map, size_t size, unsigned workers)
 {
@@ -87,6 +93,9 @@ view(struct cache *c, struct cache_map *map)
 }
 
 
+/* That `fresh` is true in one process only, and that the others wait for it,
+ * is the caller's care; there is no lock yet that could be taken. Two slots
+ * per worker are demanded because a reload has two generations alive. */
 int
 cache_attach(struct cache *c, void *memory, size_t size, int fresh,
              unsigned worker, unsigned workers)
@@ -124,6 +133,7 @@ cache_attach(struct cache *c, void *memory, size_t size, int fresh,
         shard_init(cache_shard(c, i), c->shard_size);
     }
 
+    /* Last of all: who finds the magic may use everything behind it. */
     map->magic = MAGIC;
     return SHOP_OK;
 }
@@ -158,12 +168,17 @@ slot_take(struct cache *c, struct cache_slot *slot)
         return false;
     }
 
+    /* The slot is ours, its holds still those of who died: they go with a bump
+     * before the slot is put to any use. */
     holds_drop(c, slot);
     gauges_clear(slot);
     return true;
 }
 
 
+/* A slot is taken before it is freed, so of several processes that reap at
+ * once one does the work, and the holds are dropped (with a bump) before a
+ * newcomer can put its own on the list. */
 unsigned
 cache_reap(struct cache *c)
 {
@@ -205,10 +220,15 @@ slot_choose(struct cache *c)
 }
 
 
+/* The identity is asked for anew: what cache_attach() noted before fork() is
+ * the parent's, and a lock taken in its name would never be seen as
+ * orphaned. */
 int
 cache_adopt(struct cache *c)
 {
     c->self = shm_self();
+    /* First of all: holds of the dead keep their tags shut on the whole
+     * machine, and their slots may be the only ones left. */
     (void) cache_reap(c);
 
     c->own = slot_choose(c);
@@ -221,6 +241,8 @@ cache_adopt(struct cache *c)
 }
 
 
+/* The owner is cleared last: until then nobody else touches the slot. Counters
+ * that only grow stay, for the sums over all slots go on. */
 void
 cache_leave(struct cache *c)
 {
@@ -238,6 +260,8 @@ cache_leave(struct cache *c)
 /* --- counters ------------------------------------------------------------ */
 
 
+/* The pointer stands until cache_leave(); nobody else writes there, which is
+ * why counting needs neither lock nor atomic operation. */
 uint64_t *
 cache_counters(struct cache *c)
 {
@@ -245,6 +269,8 @@ cache_counters(struct cache *c)
 }
 
 
+/* As cache_counters(): valid while the slot is ours, indexed by the route's
+ * number, and written by the loop's thread alone. */
 struct route_count *
 cache_route_counters(struct cache *c)
 {
@@ -252,6 +278,8 @@ cache_route_counters(struct cache *c)
 }
 
 
+/* `used` is set once and never cleared: totals of workers long gone must stay
+ * in the sums, or Prometheus would see counters fall. */
 static const struct cache_slot *
 slot_used(const struct cache *c, unsigned slot)
 {
@@ -260,6 +288,9 @@ slot_used(const struct cache *c, unsigned slot)
 }
 
 
+/* Read while the owner counts on. Each word is whole, but two of them need not
+ * be of the same moment: good for metrics, not for arithmetic that must come
+ * out even. */
 const uint64_t *
 cache_counters_of(const struct cache *c, unsigned slot)
 {
@@ -269,6 +300,7 @@ cache_counters_of(const struct cache *c, unsigned slot)
 }
 
 
+/* As cache_counters_of(): a view that moves under the reader's eyes. */
 const struct route_count *
 cache_routes_of(const struct cache *c, unsigned slot)
 {
@@ -278,6 +310,8 @@ cache_routes_of(const struct cache *c, unsigned slot)
 }
 
 
+/* Costs a system call or more, as the kernel is asked about the owner: for
+ * pages that people and Prometheus look at, not for requests. */
 bool
 cache_slot_live(const struct cache *c, unsigned slot)
 {

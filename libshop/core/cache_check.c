@@ -45,6 +45,9 @@ check_entry(struct shard *s, const struct bucket *b, uint64_t way)
 }
 
 
+/* The walk keeps the lock throughout; requests that need the shard meanwhile
+ * run out of patience and miss, which is the price of a check beside a working
+ * server. Ways whose entry was overwritten are no fault. */
 static const char *
 check_shard(struct cache *c, unsigned n)
 {
@@ -72,6 +75,9 @@ check_shard(struct cache *c, unsigned n)
 }
 
 
+/* The holds come first: they decide what may be served, whereas a broken entry
+ * is one wrong answer. Stops at the first fault, for after it the rest of the
+ * structure cannot be trusted to be walked. */
 int
 cache_check(struct cache *c, char *error, size_t size)
 {

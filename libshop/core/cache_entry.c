@@ -24,10 +24,15 @@
 #include "core/banned.h"
 #include "core/cache_map.h"
 
+/* Patience is for an owner that lost its processor in the middle of a copy;
+ * one that died is found out sooner, see shm_lock.c.  Past it the database is
+ * the quicker way to the answer. */
 #define PATIENCE        4096    /* looks at a lock; a few milliseconds       */
 #define SEEN_EVERY_MS   1000    /* hits write no more often than that        */
 
 
+/* The seed is the machine's secret, so that nobody can choose URLs that crowd
+ * one bucket. The text is not copied: it must outlive the key. */
 void
 cache_key_init(const struct cache *c, struct cache_key *k, const char *text,
                size_t len)
@@ -41,6 +46,8 @@ cache_key_init(const struct cache *c, struct cache_key *k, const char *text,
 /* --- shards -------------------------------------------------------------- */
 
 
+/* In fresh memory, all zero, before anybody else can look. The head begins one
+ * ring in: position 0 is left to mean "empty way". */
 void
 shard_init(struct shard *s, size_t size)
 {
@@ -59,6 +66,9 @@ shard_init(struct shard *s, size_t size)
 }
 
 
+/* Under the lock and inside a write mark, as the caller's duty: killed over
+ * the wiping, the next owner finds the shard broken and wipes again.
+ * Everything in a shard can be had from the database, so nothing is mended. */
 void
 shard_wipe(struct shard *s)
 {
@@ -69,6 +79,9 @@ shard_wipe(struct shard *s)
 }
 
 
+/* False when patience ran out: no caller may wait on, for this is the event
+ * loop; it misses, or does not store. The mark of a broken shard is cleared
+ * only after the wipe. */
 bool
 shard_lock(struct cache *c, struct shard *s)
 {
@@ -115,6 +128,8 @@ shard_find(struct shard *s, const struct cache_key *k)
     uint64_t        mark = way_of(k->hash, 0), *way;
 
     for (way = b->way; way < b->way + CACHE_WAYS; way++) {
+        /* The mark alone does not tell an empty way from one in use: some
+         * key's mark is made of zeros too. */
         if ((*way ^ mark) >> POSITION_BITS != 0
             || !shard_lives(s, way_position(*way)) || *way == 0)
         {
@@ -160,6 +175,8 @@ shard_place(struct shard *s, const struct cache_key *k)
 /* --- get ----------------------------------------------------------------- */
 
 
+/* Over all that must not change after the entry was written. seen_ms is left
+ * out on purpose: hits change it, outside of any write mark. */
 uint32_t
 entry_sum(const struct entry *e)
 {
@@ -177,6 +194,10 @@ entry_sum(const struct entry *e)
 }
 
 
+/* The tags are asked first, lease or not: an answer known to be wrong is not
+ * served even when PostgreSQL is away. Another process's clock may be ahead,
+ * so "seen in the future" counts as now. seen_ms is one word and needs no
+ * write mark. */
 static enum cache_state
 entry_judge(struct cache *c, struct entry *e, bool lease, uint64_t now_ms,
             uint32_t max_stale_ms)
@@ -194,6 +215,8 @@ entry_judge(struct cache *c, struct entry *e, bool lease, uint64_t now_ms,
         return CACHE_MISS;
     }
 
+    /* Not at every hit: a store takes the line away from the caches of all the
+     * other processors. */
     if (now_ms >= e->seen_ms + SEEN_EVERY_MS) {
         e->seen_ms = now_ms;
     }
@@ -202,6 +225,9 @@ entry_judge(struct cache *c, struct entry *e, bool lease, uint64_t now_ms,
 }
 
 
+/* Copied because the ring may overwrite the entry as soon as the lock is gone.
+ * An empty answer asks for one byte: NULL means "no memory" and must not mean
+ * "nothing to copy". Tags stay behind; only put() needs them. */
 static bool
 entry_copy_out(const struct entry *e, void *(*alloc)(void *, size_t),
                void *ctx, struct cache_entry *out)
@@ -252,6 +278,9 @@ entry_renew(struct shard *s, const struct entry *e, uint64_t *way)
 }
 
 
+/* The renewal comes after the copy, when the answer is safe whatever the head
+ * runs over. Without a lease and without leave to be stale the lock is not
+ * even tried: an outage must not make workers queue for shards. */
 enum cache_state
 cache_get(struct cache *c, const struct cache_key *k, uint64_t now_ms,
           uint32_t max_stale_ms, void *(*alloc)(void *ctx, size_t size),
@@ -297,6 +326,8 @@ cache_get(struct cache *c, const struct cache_key *k, uint64_t now_ms,
 /* --- put ----------------------------------------------------------------- */
 
 
+/* The reader's check_entry() makes the same sum: whoever adds a part to an
+ * entry changes both, and CACHE_LAYOUT. */
 static size_t
 entry_size(const struct cache_key *k, const struct cache_entry *e)
 {
@@ -306,6 +337,9 @@ entry_size(const struct cache_key *k, const struct cache_entry *e)
 }
 
 
+/* Asked before the lock is taken. A quarter of the ring is the most, else one
+ * answer would evict a shard and leave no room for the second chance; it also
+ * keeps every length within its 32 bits. */
 static bool
 entry_fits(const struct shard *s, const struct cache_key *k,
            const struct cache_entry *e)
@@ -317,6 +351,8 @@ entry_fits(const struct shard *s, const struct cache_key *k,
 }
 
 
+/* An empty part may come with a NULL pointer, which memcpy() must not see even
+ * for no bytes. */
 static char *
 add(char *p, const void *data, size_t len)
 {
@@ -328,6 +364,9 @@ add(char *p, const void *data, size_t len)
 }
 
 
+/* Tags lie first, behind the fixed part, where they are aligned as
+ * cache_good() reads them in place. The sum is taken from what was written,
+ * not from what was to be, so that it also covers the copying. */
 static void
 entry_write(struct entry *to, const struct cache_key *k,
             const struct cache_entry *e)
@@ -357,6 +396,9 @@ entry_write(struct entry *to, const struct cache_key *k,
 }
 
 
+/* A put for a key that is there replaces it: the way is turned to the new
+ * position only after the entry is complete. False is no error; the answer was
+ * made and is sent all the same. */
 bool
 cache_put(struct cache *c, const struct cache_key *k,
           const struct cache_entry *e)
@@ -378,6 +420,8 @@ cache_put(struct cache *c, const struct cache_key *k,
             shard_wipe(s);
         }
 
+        /* After the wipe, which empties the buckets.  The way itself stays
+         * where it is when the head moves on, even over its entry. */
         way = shard_place(s, k);
         position = shard_reserve(s, (uint32_t) entry_size(k, e));
         entry_write(shard_entry(s, position), k, e);

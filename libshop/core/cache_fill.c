@@ -6,6 +6,8 @@
  *
  * Nothing here fails.
  */
+/* Claims are by half of the key's hash: two keys that share it wait for one
+ * another once, which is no more than a delay. */
 #include "core/banned.h"
 #include "core/cache_map.h"
 
@@ -23,6 +25,9 @@ passed(uint64_t since_ms, uint64_t now_ms, uint32_t ms)
 }
 
 
+/* Costs system calls at most once in CHECK_MS for all waiters together, since
+ * the time of the check is kept in the claim. A hung owner lives, so age alone
+ * ends a claim too. */
 static bool
 claim_stands(struct claim *cl, uint64_t now_ms, uint32_t max_ms)
 {
@@ -64,6 +69,9 @@ claim_place(struct shard *s, const struct cache_key *k, uint64_t now_ms,
 }
 
 
+/* Whatever is in doubt is answered with true: two processes that fill the same
+ * key waste a query, one that waits for nobody hangs a request. A claim of our
+ * own stands too, so that one process fills once. */
 bool
 cache_fill_begin(struct cache *c, const struct cache_key *k, uint64_t now_ms,
                  uint32_t max_ms)
@@ -94,6 +102,9 @@ cache_fill_begin(struct cache *c, const struct cache_key *k, uint64_t now_ms,
 }
 
 
+/* Only our own claim: one that was taken over belongs to somebody else by now.
+ * One word is stored, so no write mark is needed, and if the lock cannot be
+ * had the claim lapses by its age. */
 void
 cache_fill_end(struct cache *c, const struct cache_key *k)
 {

@@ -33,6 +33,9 @@
 #include "core/cache_map.h"
 
 
+/* The seed is fixed, unlike that of keys: every process must find the same
+ * slot for a name, and crowding a slot gains an attacker no more than
+ * misses. */
 cache_tag_t
 cache_tag(const char *name, size_t len)
 {
@@ -44,6 +47,8 @@ cache_tag(const char *name, size_t len)
 }
 
 
+/* To be read before the first row is, and kept with the answer: so one may
+ * be taken for older than it is, which costs a miss, but never for younger. */
 uint64_t
 cache_clock(const struct cache *c)
 {
@@ -52,6 +57,8 @@ cache_clock(const struct cache *c)
 }
 
 
+/* Sequentially consistent, and before the stamp is stored: whoever reads the
+ * new tick from a stamp has a clock at least as young. */
 static uint64_t
 tick(struct cache *c)
 {
@@ -74,6 +81,9 @@ stamp_raise(_Atomic uint64_t *stamp, uint64_t t, unsigned holds)
 }
 
 
+/* One tick for all tags: they were changed by one transaction, and no order
+ * among them can be observed. Needs no lock and may run in any process beside
+ * holders, whose counts it leaves as they are. */
 void
 cache_bump(struct cache *c, const cache_tag_t *tags, size_t n)
 {
@@ -86,6 +96,8 @@ cache_bump(struct cache *c, const cache_tag_t *tags, size_t n)
 }
 
 
+/* For when it is not known what changed: the floor makes all that was born
+ * before bad at once, without a walk over 2^18 stamps. */
 void
 cache_bump_all(struct cache *c)
 {
@@ -109,6 +121,9 @@ gate_open(const struct cache *c)
 }
 
 
+/* May be wrong in one direction only: a "false" can be too careful, a "true"
+ * cannot be too late (see the head for why). The gate is read before the
+ * floor, since who lets go of everything raises the floor first. */
 bool
 cache_good(const struct cache *c, uint64_t born, const cache_tag_t *tags,
            size_t n)
@@ -137,6 +152,9 @@ cache_good(const struct cache *c, uint64_t born, const cache_tag_t *tags,
 /* --- holds --------------------------------------------------------------- */
 
 
+/* The truth about holds, from the lists of all processes. Only under the hold
+ * lock, else a list could change while it is counted. Slow; for mending and
+ * checking only. */
 static uint64_t
 holds_listed(const struct cache *c, cache_tag_t tag)
 {
@@ -171,6 +189,10 @@ holds_settle(struct cache *c, cache_tag_t tag)
 }
 
 
+/* After a process died inside cache_hold() or cache_release(). Listed tags
+ * first: a hold that is listed but not yet counted would let readers through.
+ * Then what is counted but listed nowhere, which only costs misses until it is
+ * done. */
 static void
 holds_mend(struct cache *c)
 {
@@ -205,6 +227,8 @@ holds_lock(struct cache *c)
 }
 
 
+/* Every write mark must be ended before it, else the next owner that finds the
+ * lock's owner dead would mend what is whole. */
 static void
 holds_unlock(struct cache *c)
 {
@@ -233,6 +257,9 @@ holds_fit(const struct cache *c, const cache_tag_t *tags, size_t n)
 }
 
 
+/* On return no reader of this machine serves or stores an answer with these
+ * tags: only then may COMMIT be sent. All or nothing. The list is written
+ * before the counts, so that no count can outlive its owner unlisted. */
 int
 cache_hold(struct cache *c, const cache_tag_t *tags, size_t n)
 {
@@ -255,6 +282,8 @@ cache_hold(struct cache *c, const cache_tag_t *tags, size_t n)
     own->n_holds += (uint32_t) n;
 
     for (i = 0; i < n; i++) {
+        /* Sequentially consistent: it must not sink below the system call that
+         * sends COMMIT. */
         atomic_fetch_add(&c->stamps[tags[i]], STAMP_HOLD);
     }
 
@@ -292,6 +321,10 @@ hold_strike(struct cache_slot *own, uint32_t i)
 }
 
 
+/* Whatever became of the COMMIT: after a rollback the bump is wasted but
+ * harmless, after an unknown outcome it is needed. A tag that is not on the
+ * list is still bumped, but its count left alone: that is made of the holds of
+ * others. */
 void
 cache_release(struct cache *c, const cache_tag_t *tags, size_t n)
 {
@@ -307,6 +340,8 @@ cache_release(struct cache *c, const cache_tag_t *tags, size_t n)
 
     for (i = 0; i < n; i++) {
         at = hold_find(own, tags[i]);
+        /* Tick and count in one store, before the list is shortened: a death
+         * in between leaves a count to mend, never an old stamp. */
         stamp_raise(&c->stamps[tags[i]], t, at < own->n_holds);
 
         if (at < own->n_holds) {
@@ -319,6 +354,8 @@ cache_release(struct cache *c, const cache_tag_t *tags, size_t n)
 }
 
 
+/* A bit a process instead of a count: it can be set and cleared without a
+ * lock, and taken back for a dead process without knowing how deep it was. */
 static _Atomic uint64_t *
 gate_word(struct cache *c, const struct cache_slot *slot, uint64_t *bit)
 {
@@ -330,6 +367,9 @@ gate_word(struct cache *c, const struct cache_slot *slot, uint64_t *bit)
 }
 
 
+/* The way out when cache_hold() says BUSY; itself it cannot fail and takes no
+ * lock. Calls nest. Set before COMMIT is sent, in the one order that all
+ * processes see. */
 void
 cache_hold_all(struct cache *c)
 {
@@ -341,6 +381,8 @@ cache_hold_all(struct cache *c)
 }
 
 
+/* The floor is raised while the gate is still shut: the other way round a
+ * reader could pass both with an old answer. */
 void
 cache_release_all(struct cache *c)
 {
@@ -355,6 +397,9 @@ cache_release_all(struct cache *c)
 }
 
 
+/* For the slot of a dead process, and for our own that is given back. Whether
+ * its commit went through nobody knows any more, so the floor is raised: a
+ * gate that was shut names no tags in any case. */
 void
 holds_drop(struct cache *c, struct cache_slot *slot)
 {
@@ -383,6 +428,9 @@ holds_drop(struct cache *c, struct cache_slot *slot)
 }
 
 
+/* Counting lists is slow, so an unlisted stamp without holds is only compared
+ * with the clock. The clock is read after the stamp and never goes back: a
+ * writer at work cannot look like a fault. */
 static const char *
 stamp_check(const struct cache *c, cache_tag_t tag, bool listed)
 {
@@ -402,6 +450,9 @@ stamp_check(const struct cache *c, cache_tag_t tag, bool listed)
 }
 
 
+/* Under the hold lock, so writers wait for the walk over all stamps: meant for
+ * tests and `shopctl check`. Both directions are looked at, counts without
+ * lists and lists without counts. */
 const char *
 holds_check(struct cache *c)
 {
@@ -431,6 +482,8 @@ holds_check(struct cache *c)
 /* --- lease and poller ---------------------------------------------------- */
 
 
+/* Called by the poller alone, after all that it saw was bumped. It may also
+ * shorten a lease: 0 closes the cache at once. */
 void
 cache_lease_set(struct cache *c, uint64_t until_ms)
 {
@@ -440,6 +493,8 @@ cache_lease_set(struct cache *c, uint64_t until_ms)
 }
 
 
+/* The acquire pairs with the release above: who sees the lease sees the bumps
+ * that earned it, so their stamps refuse what is old. */
 bool
 cache_lease_good(const struct cache *c, uint64_t now_ms)
 {
@@ -461,6 +516,8 @@ poll_lock(const struct cache *c)
 }
 
 
+/* A copy under the lock: xmin and system_id must be of one poll, else the next
+ * would ask from a point that belongs to another cluster. */
 void
 cache_poll_get(const struct cache *c, struct cache_poll *out)
 {
@@ -470,6 +527,8 @@ cache_poll_get(const struct cache *c, struct cache_poll *out)
 }
 
 
+/* To be called before the lease is renewed: a successor that polls from an
+ * older xmin only bumps twice, from a younger one it would miss rows. */
 void
 cache_poll_set(struct cache *c, const struct cache_poll *in)
 {

@@ -11,12 +11,16 @@
 
 __extension__ typedef unsigned __int128 wide;
 
+/* wyhash's constants. Other ones would give every tag another slot: builds
+ * before and after such a change must not share a zone. */
 const struct hash_seed hash_fixed = { {
     0xa0761d6478bd642full, 0xe7037ed1a0b428dbull,
     0x8ebc6af09c88c6e3ull, 0x589965cc75374cc3ull
 } };
 
 
+/* The full product keeps every input bit's influence on the result; the low
+ * half alone would not see the high bits move down. */
 static inline uint64_t
 fold(uint64_t a, uint64_t b)
 {
@@ -26,6 +30,9 @@ fold(uint64_t a, uint64_t b)
 }
 
 
+/* Not cryptographic: the seed keeps outsiders from choosing collisions, but
+ * callers that must be sure compare the text as well. The words are read in
+ * the machine's byte order, so the result is for its own memory. */
 void
 hash128(const struct hash_seed *seed, const void *data, size_t len,
         uint64_t out[2])

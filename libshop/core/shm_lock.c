@@ -16,11 +16,16 @@
 #include "core/banned.h"
 #include "core/shm_lock.h"
 
+/* Locks are held for less than a microsecond, so a spin is nearly always
+ * enough.  The kernel is asked late, as that costs several system calls, but
+ * before the patience of the cache runs out. */
 #define SPINS        128        /* looks before the processor is yielded     */
 #define ALIVE_FIRST  144        /* look at which the kernel is asked ...     */
 #define ALIVE_EVERY  256        /* ... and every so many from there          */
 
 
+/* Tells the processor that this is a spin: the sibling thread, which may be
+ * the lock's owner, gets the core's resources. */
 static inline void
 relax(void)
 {
@@ -75,6 +80,8 @@ process_stat(pid_t pid, char *state, uint32_t *start)
 }
 
 
+/* The start time is what makes it safe: pids are used again, and a lock whose
+ * dead owner's pid a stranger now has would never be given up. */
 uint64_t
 shm_self(void)
 {
@@ -91,6 +98,9 @@ shm_self(void)
 }
 
 
+/* In doubt, alive: a lock taken from a living owner corrupts, one left with a
+ * dead owner only costs time. So a process that may not be signalled (EPERM)
+ * counts, and so does one that /proc does not show. */
 bool
 shm_alive(uint64_t process)
 {
@@ -123,11 +133,15 @@ take_from_dead(struct shm_lock *l, uint64_t owner, uint64_t self)
         return false;
     }
 
+    /* A plain increment will do: the lock is ours by now. */
     l->stolen++;
     return true;
 }
 
 
+/* The slow half of shm_lock(). It looks with a plain load before it swaps, so
+ * that waiters share the line instead of tearing it from the owner. After
+ * SHM_BROKEN the mark is still set: the caller mends, then clears it. */
 enum shm_locked
 shm_lock_wait(struct shm_lock *l, uint64_t self, uint32_t patience)
 {

@@ -9,6 +9,7 @@
 
 #include "uv/uv_host.h"
 
+/* One allocation: the host's handles point into it, so it never moves. */
 struct shop_uv {
     shop_t          *shop;
     struct uv_host   host;
@@ -20,12 +21,16 @@ struct chunk {
     _Alignas(16) char  data[];
 };
 
+/* On the stack of shop_uv_call(), which does not return before libshop is done
+ * with it. */
 struct call {
     struct chunk   *chunks;
     shop_answer_t  *answer;     /* our copy; NULL if memory was short       */
     bool            done;
 };
 
+/* The names as a program writes them; they are compared without case. A slot
+ * that libshop adds must get its name here and in the nginx module. */
 static const char  *const slots[SHOP_H_COUNT] = {
     [SHOP_H_ACCEPT_ENCODING]  = "Accept-Encoding",
     [SHOP_H_ACCEPT_LANGUAGE]  = "Accept-Language",
@@ -39,6 +44,9 @@ static const char  *const slots[SHOP_H_COUNT] = {
 };
 
 
+/* On an error *out is left as it was and nothing stays on the loop. The check
+ * of versions comes first, before anything of libshop is trusted to have the
+ * layout that we were compiled with. */
 int
 shop_uv_open(shop_uv_t **out, uv_loop_t *loop, const shop_conf_t *conf,
              const shop_uv_log_t *log)
@@ -72,6 +80,8 @@ shop_uv_open(shop_uv_t **out, uv_loop_t *loop, const shop_conf_t *conf,
 }
 
 
+/* The order matters: jobs use the shop, and the shop's timers and watches use
+ * the host. Not from a callback of the loop, because it runs the loop. */
 void
 shop_uv_close(shop_uv_t *uv)
 {
@@ -82,6 +92,8 @@ shop_uv_close(shop_uv_t *uv)
 }
 
 
+/* Lent, for calls that need no loop (status, metrics); it ends with
+ * shop_uv_close(). */
 shop_t *
 shop_uv_shop(shop_uv_t *uv)
 {
@@ -92,6 +104,8 @@ shop_uv_shop(shop_uv_t *uv)
 /* --- answers ------------------------------------------------------------- */
 
 
+/* To be kept in step with copy_answer(): what is moved there without being
+ * counted here is written past the block. */
 static size_t
 answer_size(const shop_answer_t *a)
 {
@@ -156,6 +170,8 @@ copy_answer(const shop_answer_t *a)
 }
 
 
+/* The cast is safe: the program only ever gets answers that copy_answer()
+ * made, one block each. */
 void
 shop_uv_answer_free(const shop_answer_t *answer)
 {
@@ -163,6 +179,8 @@ shop_uv_answer_free(const shop_answer_t *answer)
 }
 
 
+/* All chunks live until the call is over, as a request's pool would; libshop
+ * never gives one back. Aligned for any object. */
 static void *
 sink_alloc(void *rq, size_t size)
 {
@@ -181,6 +199,8 @@ sink_alloc(void *rq, size_t size)
 }
 
 
+/* The answer ends when this returns, so it is copied here. `done` is set even
+ * if there was no memory, else run() would wait for ever. */
 static void
 sink_respond(void *rq, const shop_answer_t *answer)
 {
@@ -191,6 +211,8 @@ sink_respond(void *rq, const shop_answer_t *answer)
 }
 
 
+/* libshop takes the size for the sink's version: calls that it adds later lie
+ * beyond it and are not made. */
 static const shop_sink_ops_t  sink = {
     .size = sizeof(shop_sink_ops_t),
     .alloc = sink_alloc,
@@ -198,6 +220,7 @@ static const shop_sink_ops_t  sink = {
 };
 
 
+/* After the answer was copied: what libshop answered may lie in these. */
 static void
 free_chunks(struct call *call)
 {
@@ -213,6 +236,7 @@ free_chunks(struct call *call)
 /* --- requests ------------------------------------------------------------ */
 
 
+/* For texts of the program, which stay valid during the call. */
 static shop_str_t
 str(const char *s)
 {
@@ -220,6 +244,9 @@ str(const char *s)
 }
 
 
+/* Of a header that is given twice the first counts: a program, unlike a client
+ * of nginx, knows what it passes. Headers that libshop has no use for are
+ * dropped. */
 static void
 take_header(shop_request_t *out, const shop_header_t *h)
 {
@@ -236,6 +263,8 @@ take_header(shop_request_t *out, const shop_header_t *h)
 }
 
 
+/* Still encoded, as libshop wants it: it decodes the segments itself, after
+ * splitting, so that "%2F" is no separator. */
 static void
 take_path(shop_request_t *out, const char *path)
 {
@@ -293,6 +322,9 @@ run(shop_uv_t *uv, const shop_request_t *request, struct call *call)
 }
 
 
+/* Waits, running the loop: not from one of its callbacks, for libuv does not
+ * nest. On success the answer is the caller's to free; on an error *answer is
+ * not touched. */
 int
 shop_uv_call(shop_uv_t *uv, const shop_uv_request_t *request,
              const shop_answer_t **answer)

@@ -29,6 +29,9 @@ struct uv_task {
 _Static_assert(sizeof(struct uv_task) <= SHOP_HOST_PRIV, "a task fits a job");
 
 
+/* The time that libuv keeps for one iteration, monotonic. It stands still
+ * while the loop does not run, so whoever enters the loop from outside calls
+ * uv_update_time() first. */
 static uint64_t
 now_ms(void *host)
 {
@@ -39,6 +42,8 @@ now_ms(void *host)
 /* --- descriptors --------------------------------------------------------- */
 
 
+/* Neither UV_DISCONNECT nor UV_PRIORITIZED: a peer that goes away is readable,
+ * and the read says why. */
 static int
 uv_events(unsigned events)
 {
@@ -63,6 +68,8 @@ on_poll(uv_poll_t *poll, int status, int events)
 }
 
 
+/* By now the watch may be freed: watch_del() has turned `data` from the watch
+ * to the host. */
 static void
 on_poll_closed(uv_handle_t *handle)
 {
@@ -90,6 +97,8 @@ watch_del(void *host, shop_watch_t *w, int closed)
 }
 
 
+/* libuv takes a start of what is started as a change, so no state needs to be
+ * kept of what is being watched. */
 static int
 watch_mod(void *host, shop_watch_t *w, unsigned events)
 {
@@ -142,6 +151,8 @@ watch_add(void *host, shop_watch_t *w, unsigned events)
 /* --- timers -------------------------------------------------------------- */
 
 
+/* Stopped, not closed: a close takes effect only in a later iteration, and
+ * requests come and go faster. Harmless for a timer that is not set. */
 static void
 timer_del(void *host, shop_timer_t *t)
 {
@@ -159,6 +170,8 @@ timer_del(void *host, shop_timer_t *t)
 }
 
 
+/* Taken off before it fires: the timer may be set again from within, or the
+ * object that it is part of freed. Nothing of it is touched after. */
 static void
 on_timer(uv_timer_t *handle)
 {
@@ -169,6 +182,8 @@ on_timer(uv_timer_t *handle)
 }
 
 
+/* Never NULL. A clock that was once made is kept until uv_host_close(), so
+ * their number is the peak of timers, not their sum. */
 static struct uv_clock *
 take_clock(struct uv_host *h)
 {
@@ -197,6 +212,9 @@ take_clock(struct uv_host *h)
 }
 
 
+/* Set again, it simply moves. Whether it keeps the loop alive is decided each
+ * time, because a clock that is used again still has the mark of its last
+ * owner. */
 static void
 timer_set(void *host, shop_timer_t *t, uint32_t ms, unsigned kind)
 {
@@ -242,6 +260,8 @@ run_posts(struct uv_host *h)
 }
 
 
+/* Before libuv sleeps: what was posted by timers, or by the program before it
+ * ran the loop, must not wait for a socket to wake it. */
 static void
 on_prepare(uv_prepare_t *prepare)
 {
@@ -249,6 +269,8 @@ on_prepare(uv_prepare_t *prepare)
 }
 
 
+/* After the sockets of an iteration: what their callbacks posted runs at once,
+ * not after the timers of the next. */
 static void
 on_check(uv_check_t *check)
 {
@@ -278,6 +300,8 @@ post(void *host, shop_post_t *p)
 /* --- jobs ---------------------------------------------------------------- */
 
 
+/* In a thread of libuv's pool: no part of the host table may be called from
+ * here, nor the cache. */
 static void
 on_work(uv_work_t *work)
 {
@@ -287,6 +311,9 @@ on_work(uv_work_t *work)
 }
 
 
+/* Back in the loop's thread. The job is counted off first, and its room not
+ * touched after: done() may free it or offload it again. The status says
+ * "cancelled" only after uv_cancel(), which nobody calls. */
 static void
 on_worked(uv_work_t *work, int status)
 {
@@ -298,6 +325,9 @@ on_worked(uv_work_t *work, int status)
 }
 
 
+/* Either SHOP_OK, and done() will be called once, or SHOP_E_BUSY and neither
+ * function is. Bounded, because libuv's queue is not and is shared with the
+ * rest of the program. */
 static int
 offload(void *host, shop_job_t *j)
 {
@@ -324,6 +354,8 @@ offload(void *host, shop_job_t *j)
 /* --- the rest ------------------------------------------------------------ */
 
 
+/* For programs that pass no log: what an operator should see, and nothing that
+ * would drown a tool's own output. */
 static void
 log_to_stderr(void *ctx, int level, const char *text, size_t len)
 {
@@ -340,6 +372,8 @@ log_to_stderr(void *ctx, int level, const char *text, size_t len)
 }
 
 
+/* The text has no NUL at its end, and is libshop's: a program's log that wants
+ * to keep it copies it. */
 static void
 host_log(void *host, int level, const char *text, size_t len)
 {
@@ -349,6 +383,8 @@ host_log(void *host, int level, const char *text, size_t len)
 }
 
 
+/* A libuv program has no reload: it drains only while its shop is being
+ * closed. */
 static int
 draining(void *host)
 {
@@ -356,6 +392,8 @@ draining(void *host)
 }
 
 
+/* All of it is called in the loop's thread, most of it from within our own
+ * callbacks: nothing here may run the loop. */
 const shop_host_ops_t  uv_host_ops = {
     .abi = SHOP_ABI,
     .size = sizeof(shop_host_ops_t),
@@ -375,6 +413,9 @@ const shop_host_ops_t  uv_host_ops = {
 /* --- open and close ------------------------------------------------------ */
 
 
+/* Nothing here can fail: libuv's init and start of these two kinds of handle
+ * return 0. Unreferenced, they leave the loop free to end. The address is in
+ * their `data`, so the host must not move. */
 void
 uv_host_open(struct uv_host *h, uv_loop_t *loop, const shop_uv_log_t *log)
 {
@@ -402,6 +443,9 @@ uv_host_open(struct uv_host *h, uv_loop_t *loop, const shop_uv_log_t *log)
 }
 
 
+/* Before shop_close(): a job's thread reads memory of the shop. New jobs are
+ * refused from here on, so the wait ends; the loop runs, and other callbacks
+ * of the program with it. */
 void
 uv_host_finish_jobs(struct uv_host *h)
 {
@@ -413,6 +457,8 @@ uv_host_finish_jobs(struct uv_host *h)
 }
 
 
+/* Only when libuv has called back may the memory of a handle go; the count is
+ * what uv_host_close() waits for. */
 static void
 on_closed(uv_handle_t *handle)
 {
@@ -420,6 +466,7 @@ on_closed(uv_handle_t *handle)
 }
 
 
+/* Counted off before it is freed, as the host is found through it. */
 static void
 on_clock_closed(uv_handle_t *handle)
 {
@@ -428,6 +475,9 @@ on_clock_closed(uv_handle_t *handle)
 }
 
 
+/* After shop_close(), when no timer or watch is libshop's any more. Runs the
+ * loop until every handle has been closed: on return the host's memory may go,
+ * and the loop, with the program's handles, goes on. */
 void
 uv_host_close(struct uv_host *h)
 {
