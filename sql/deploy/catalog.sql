@@ -829,13 +829,19 @@ COMMENT ON FUNCTION listing_scope(text, text) IS
     'Scope of lists: (all, empty), (tag, NAME), (vendor, NAME)';
 
 
+-- In a load the tables have no statistics, and a planner that guesses takes
+-- minutes for seconds. OFFSET 0 lets it join in no other way than product by
+-- product, each by its key.
 CREATE FUNCTION listing_products_of(ids uuid[])
 RETURNS SETOF listing_products
 LANGUAGE sql STABLE AS $$
-    SELECT p.id, ch.id, s.scope, s.position, p.published_at,
-           EXISTS (SELECT FROM variants v WHERE v.product_id = p.id
-                      AND v.status = 'active' AND v.in_stock)
-      FROM products p
+    SELECT p.id, ch.id, s.scope, s.position, p.published_at, v.in_stock
+      FROM unnest(ids) i(id)
+     CROSS JOIN LATERAL (SELECT * FROM products WHERE id = i.id OFFSET 0) p
+     CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM variants
+                                         WHERE product_id = p.id
+                                           AND status = 'active' AND in_stock)
+                         OFFSET 0) v(in_stock)
      CROSS JOIN channels ch
      CROSS JOIN LATERAL (
            SELECT listing_scope('all', ''), p.position
@@ -847,13 +853,14 @@ LANGUAGE sql STABLE AS $$
              FROM unnest(p.tags) tag
             UNION ALL
            (SELECT DISTINCT ON (above) above, pc.position
-              FROM product_categories pc
-              JOIN categories c ON c.id = pc.category_id
+              FROM (SELECT * FROM product_categories
+                     WHERE product_id = p.id OFFSET 0) pc
+             CROSS JOIN LATERAL (SELECT * FROM categories
+                                  WHERE id = pc.category_id OFFSET 0) c
              CROSS JOIN unnest(c.path) above
-             WHERE pc.product_id = p.id
              ORDER BY above, above <> c.id, pc.position)
            ) s(scope, position)
-     WHERE p.id = ANY (ids) AND p.status = 'active'
+     WHERE p.status = 'active'
 $$;
 
 COMMENT ON FUNCTION listing_products_of(uuid[]) IS
@@ -864,20 +871,21 @@ CREATE FUNCTION listing_titles_of(ids uuid[])
 RETURNS SETOF listing_titles
 LANGUAGE sql STABLE AS $$
     SELECT l.product_id, l.channel_id, l.scope, t.locale, t.title
-      FROM products p
+      FROM unnest(ids) i(id)
+     CROSS JOIN LATERAL (SELECT * FROM products WHERE id = i.id OFFSET 0) p
      CROSS JOIN LATERAL (
            SELECT lo.code, coalesce(
-                  (SELECT i.title
+                  (SELECT x.title
                      FROM unnest(lo.code || lo.fallbacks)
                           WITH ORDINALITY f(locale, rank)
-                     JOIN product_i18n i
-                       ON i.product_id = p.id AND i.locale = f.locale
+                    CROSS JOIN LATERAL (SELECT title FROM product_i18n
+                                         WHERE product_id = p.id
+                                           AND locale = f.locale OFFSET 0) x
                     ORDER BY f.rank LIMIT 1),
                   p.handle)
-             FROM locales lo
-           ) t(locale, title)
-      JOIN listing_products l ON l.product_id = p.id
-     WHERE p.id = ANY (ids)
+             FROM locales lo OFFSET 0) t(locale, title)
+     CROSS JOIN LATERAL (SELECT * FROM listing_products
+                          WHERE product_id = p.id OFFSET 0) l
 $$;
 
 COMMENT ON FUNCTION listing_titles_of(uuid[]) IS
@@ -886,42 +894,58 @@ COMMENT ON FUNCTION listing_titles_of(uuid[]) IS
 
 -- Writes only what differs. The products are locked first, so that of two
 -- transactions that change one product the later sees what the earlier did:
--- each statement below has its own snapshot. Compiling the statements would
--- cost ten times what running them for one product does.
+-- each statement below has its own snapshot.
+--
+-- Compiling the statements would cost ten times what running them for one
+-- product does; the other settings leave the planner, which has no statistics
+-- in a load, only the plans that are good with any: by key and by hash.
 CREATE FUNCTION listing_refresh(ids uuid[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = public, pg_temp SET jit = off AS $$
+SET search_path = public, pg_temp SET jit = off SET enable_seqscan = off
+SET enable_nestloop = off SET enable_mergejoin = off AS $$
 BEGIN
     PERFORM FROM products WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE;
 
     WITH want AS MATERIALIZED (SELECT * FROM listing_products_of(ids)),
+    have AS MATERIALIZED (
+        SELECT h.* FROM unnest(ids) i(id)
+         CROSS JOIN LATERAL (SELECT ctid AS place, * FROM listing_products
+                              WHERE product_id = i.id OFFSET 0) h),
     gone AS (
-        DELETE FROM listing_products l
-         WHERE l.product_id = ANY (ids)
-           AND NOT EXISTS (SELECT FROM want w
-                            WHERE (w.product_id, w.channel_id, w.scope)
-                                  = (l.product_id, l.channel_id, l.scope)))
+        DELETE FROM listing_products WHERE ctid = ANY (ARRAY(
+            SELECT h.place FROM have h WHERE NOT EXISTS (
+                SELECT FROM want w
+                 WHERE (w.product_id, w.channel_id, w.scope)
+                       = (h.product_id, h.channel_id, h.scope)))))
     INSERT INTO listing_products
-    SELECT * FROM want
-    EXCEPT
-    SELECT * FROM listing_products WHERE product_id = ANY (ids)
+    SELECT w.* FROM want w WHERE NOT EXISTS (
+        SELECT FROM have h
+         WHERE (w.product_id, w.channel_id, w.scope)
+               = (h.product_id, h.channel_id, h.scope)
+           AND w.position = h.position
+           AND w.published_at = h.published_at AND w.in_stock = h.in_stock)
     ON CONFLICT (product_id, channel_id, scope)
     DO UPDATE SET position = excluded.position,
                   published_at = excluded.published_at,
                   in_stock = excluded.in_stock;
 
     WITH want AS MATERIALIZED (SELECT * FROM listing_titles_of(ids)),
+    have AS MATERIALIZED (
+        SELECT h.* FROM unnest(ids) i(id)
+         CROSS JOIN LATERAL (SELECT ctid AS place, * FROM listing_titles
+                              WHERE product_id = i.id OFFSET 0) h),
     gone AS (
-        DELETE FROM listing_titles l
-         WHERE l.product_id = ANY (ids)
-           AND NOT EXISTS (
-               SELECT FROM want w
-                WHERE (w.product_id, w.channel_id, w.scope, w.locale)
-                      = (l.product_id, l.channel_id, l.scope, l.locale)))
+        DELETE FROM listing_titles WHERE ctid = ANY (ARRAY(
+            SELECT h.place FROM have h WHERE NOT EXISTS (
+                SELECT FROM want w
+                 WHERE (w.product_id, w.channel_id, w.scope, w.locale)
+                       = (h.product_id, h.channel_id, h.scope, h.locale)))))
     INSERT INTO listing_titles
-    SELECT * FROM want
-    EXCEPT
-    SELECT * FROM listing_titles WHERE product_id = ANY (ids)
+    SELECT w.* FROM want w WHERE NOT EXISTS (
+        SELECT FROM have h
+         WHERE (w.product_id, w.channel_id, w.scope, w.locale)
+               = (h.product_id, h.channel_id, h.scope, h.locale)
+           AND w.title = h.title)
     ON CONFLICT (product_id, channel_id, scope, locale)
     DO UPDATE SET title = excluded.title;
 END

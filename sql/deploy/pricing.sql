@@ -244,47 +244,55 @@ COMMENT ON COLUMN listing_prices.min_amount IS 'Price of the cheapest variant';
 
 
 -- Bounds that lie behind are of no interest: the first stretch begins at
--- -infinity and is what holds now.
+-- -infinity and is what holds now. What price_candidates says is repeated here
+-- with OFFSET 0, as in listing_products_of().
 CREATE FUNCTION product_prices_of(ids uuid[])
 RETURNS SETOF product_prices
 LANGUAGE sql STABLE AS $$
-    WITH candidate AS (
-        SELECT v.product_id, ch.id AS channel_id, c.*
-          FROM variants v
-          JOIN price_candidates c ON c.variant_id = v.id
-          JOIN channels ch
-            ON (c.channel_id IS NULL OR c.channel_id = ch.id)
-               AND (c.market_id IS NULL OR c.market_id = ch.default_market_id)
-         WHERE v.product_id = ANY (ids) AND v.status = 'active'
-           AND c.kind IN ('base', 'sale', 'market') AND c.min_quantity = 1),
-    bound AS (
-        SELECT DISTINCT product_id, ch, currency, at
-          FROM candidate c(product_id, ch)
-         CROSS JOIN LATERAL (
-               VALUES ('-infinity'::timestamptz), (lower(c.valid)),
-                      (upper(c.valid))) b(at)
-         WHERE at = '-infinity' OR at > shop_now()),
-    stretch AS (
-        SELECT product_id, ch, currency, at AS from_at,
-               lead(at, 1, 'infinity') OVER (
-                   PARTITION BY product_id, ch, currency
-                   ORDER BY at) AS until_at
-          FROM bound),
-    price AS (
-        SELECT DISTINCT ON (s.product_id, s.ch, s.currency, s.from_at,
-                            c.variant_id)
-               s.*, c.amount, c.compare_at
-          FROM stretch s
-          JOIN candidate c(product_id, ch)
-            ON (c.product_id, c.ch, c.currency)
-               = (s.product_id, s.ch, s.currency)
-               AND c.valid @> greatest(s.from_at, shop_now())
-         ORDER BY s.product_id, s.ch, s.currency, s.from_at, c.variant_id,
-                  c.rank DESC, c.priority DESC, c.created_at DESC, c.id DESC)
-    SELECT product_id, ch, currency, from_at, until_at, min(amount),
-           max(amount), (array_agg(compare_at ORDER BY amount, compare_at))[1]
-      FROM price
-     GROUP BY product_id, ch, currency, from_at, until_at
+    SELECT i.id, r.*
+      FROM unnest(ids) i(id)
+     CROSS JOIN LATERAL (
+        WITH candidate AS MATERIALIZED (
+            SELECT ch.id AS ch, p.*, l.rank, l.priority,
+                   p.valid * tstzrange(l.starts_at, l.ends_at) AS during
+              FROM (SELECT id FROM variants
+                     WHERE product_id = i.id AND status = 'active'
+                    OFFSET 0) v
+             CROSS JOIN LATERAL (SELECT * FROM prices
+                                  WHERE variant_id = v.id OFFSET 0) p
+             CROSS JOIN LATERAL (SELECT * FROM price_lists
+                                  WHERE id = p.price_list_id
+                                    AND status = 'active'
+                                    AND kind IN ('base', 'sale', 'market')
+                                 OFFSET 0) l
+              JOIN channels ch
+                ON (l.channel_id IS NULL OR l.channel_id = ch.id)
+                   AND (l.market_id IS NULL
+                        OR l.market_id = ch.default_market_id)
+             WHERE p.min_quantity = 1
+               AND p.valid && tstzrange(l.starts_at, l.ends_at)),
+        stretch AS (
+            SELECT ch, currency, at AS from_at,
+                   lead(at, 1, 'infinity') OVER (
+                       PARTITION BY ch, currency ORDER BY at) AS until_at
+              FROM (SELECT DISTINCT ch, currency, at
+                      FROM candidate
+                     CROSS JOIN LATERAL (
+                           VALUES ('-infinity'::timestamptz), (lower(during)),
+                                  (upper(during))) b(at)
+                     WHERE at = '-infinity' OR at > shop_now()) bound),
+        price AS (
+            SELECT DISTINCT ON (s.ch, s.currency, s.from_at, c.variant_id)
+                   s.*, c.amount, c.compare_at
+              FROM stretch s
+              JOIN candidate c ON c.ch = s.ch AND c.currency = s.currency
+                   AND c.during @> greatest(s.from_at, shop_now())
+             ORDER BY s.ch, s.currency, s.from_at, c.variant_id, c.rank DESC,
+                      c.priority DESC, c.created_at DESC, c.id DESC)
+        SELECT ch, currency, from_at, until_at, min(amount), max(amount),
+               (array_agg(compare_at ORDER BY amount, compare_at))[1]
+          FROM price
+         GROUP BY ch, currency, from_at, until_at) r
 $$;
 
 COMMENT ON FUNCTION product_prices_of(uuid[]) IS
@@ -296,9 +304,12 @@ RETURNS SETOF listing_prices
 LANGUAGE sql STABLE AS $$
     SELECT l.product_id, l.channel_id, l.scope, p.currency, p.from_at,
            p.until_at, p.min_amount
-      FROM listing_products l
-      JOIN product_prices p USING (product_id, channel_id)
-     WHERE l.product_id = ANY (ids)
+      FROM unnest(ids) i(id)
+     CROSS JOIN LATERAL (SELECT * FROM product_prices
+                          WHERE product_id = i.id OFFSET 0) p
+     CROSS JOIN LATERAL (SELECT * FROM listing_products
+                          WHERE product_id = i.id OFFSET 0) l
+     WHERE l.channel_id = p.channel_id
 $$;
 
 COMMENT ON FUNCTION listing_prices_of(uuid[]) IS
@@ -308,24 +319,30 @@ COMMENT ON FUNCTION listing_prices_of(uuid[]) IS
 -- As listing_refresh().
 CREATE FUNCTION listing_prices_refresh(ids uuid[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = public, pg_temp SET jit = off AS $$
+SET search_path = public, pg_temp SET jit = off SET enable_seqscan = off
+SET enable_nestloop = off SET enable_mergejoin = off AS $$
 BEGIN
     PERFORM FROM products WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE;
 
     WITH want AS MATERIALIZED (SELECT * FROM listing_prices_of(ids)),
+    have AS MATERIALIZED (
+        SELECT h.* FROM unnest(ids) i(id)
+         CROSS JOIN LATERAL (SELECT ctid AS place, * FROM listing_prices
+                              WHERE product_id = i.id OFFSET 0) h),
     gone AS (
-        DELETE FROM listing_prices l
-         WHERE l.product_id = ANY (ids)
-           AND NOT EXISTS (
-               SELECT FROM want w
-                WHERE (w.product_id, w.channel_id, w.scope, w.currency,
-                       w.from_at)
-                      = (l.product_id, l.channel_id, l.scope, l.currency,
-                         l.from_at)))
+        DELETE FROM listing_prices WHERE ctid = ANY (ARRAY(
+            SELECT h.place FROM have h WHERE NOT EXISTS (
+                SELECT FROM want w
+                 WHERE (w.product_id, w.channel_id, w.scope, w.currency,
+                        w.from_at)
+                       = (h.product_id, h.channel_id, h.scope, h.currency,
+                          h.from_at)))))
     INSERT INTO listing_prices
-    SELECT * FROM want
-    EXCEPT
-    SELECT * FROM listing_prices WHERE product_id = ANY (ids)
+    SELECT w.* FROM want w WHERE NOT EXISTS (
+        SELECT FROM have h
+         WHERE (w.product_id, w.channel_id, w.scope, w.currency, w.from_at)
+               = (h.product_id, h.channel_id, h.scope, h.currency, h.from_at)
+           AND w.until_at = h.until_at AND w.min_amount = h.min_amount)
     ON CONFLICT (product_id, channel_id, scope, currency, from_at)
     DO UPDATE SET until_at = excluded.until_at,
                   min_amount = excluded.min_amount;
@@ -338,22 +355,30 @@ COMMENT ON FUNCTION listing_prices_refresh(uuid[]) IS
 
 CREATE FUNCTION product_prices_refresh(ids uuid[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = public, pg_temp SET jit = off AS $$
+SET search_path = public, pg_temp SET jit = off SET enable_seqscan = off
+SET enable_nestloop = off SET enable_mergejoin = off AS $$
 BEGIN
     PERFORM FROM products WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE;
 
     WITH want AS MATERIALIZED (SELECT * FROM product_prices_of(ids)),
+    have AS MATERIALIZED (
+        SELECT h.* FROM unnest(ids) i(id)
+         CROSS JOIN LATERAL (SELECT ctid AS place, * FROM product_prices
+                              WHERE product_id = i.id OFFSET 0) h),
     gone AS (
-        DELETE FROM product_prices p
-         WHERE p.product_id = ANY (ids)
-           AND NOT EXISTS (
-               SELECT FROM want w
-                WHERE (w.product_id, w.channel_id, w.currency, w.from_at)
-                      = (p.product_id, p.channel_id, p.currency, p.from_at)))
+        DELETE FROM product_prices WHERE ctid = ANY (ARRAY(
+            SELECT h.place FROM have h WHERE NOT EXISTS (
+                SELECT FROM want w
+                 WHERE (w.product_id, w.channel_id, w.currency, w.from_at)
+                       = (h.product_id, h.channel_id, h.currency, h.from_at)))))
     INSERT INTO product_prices
-    SELECT * FROM want
-    EXCEPT
-    SELECT * FROM product_prices WHERE product_id = ANY (ids)
+    SELECT w.* FROM want w WHERE NOT EXISTS (
+        SELECT FROM have h
+         WHERE (w.product_id, w.channel_id, w.currency, w.from_at)
+               = (h.product_id, h.channel_id, h.currency, h.from_at)
+           AND w.until_at = h.until_at AND w.min_amount = h.min_amount
+           AND w.max_amount = h.max_amount
+           AND w.compare_at IS NOT DISTINCT FROM h.compare_at)
     ON CONFLICT (product_id, channel_id, currency, from_at)
     DO UPDATE SET until_at = excluded.until_at,
                   min_amount = excluded.min_amount,
