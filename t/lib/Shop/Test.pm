@@ -571,8 +571,9 @@ sub signal_nginx {
 
 # Reload, and wait until every worker is a new one.
 sub reload {
+    # Old ones of an earlier reload may still be on their way out.
     my %old = map { $_ => 1 } workers();
-    my $want = keys %old;
+    my $want = $shop->{workers} // 1;
 
     write_file("$shop->{dir}/nginx.conf", nginx_conf());
     signal_nginx('HUP');
