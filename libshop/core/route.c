@@ -63,6 +63,12 @@ route_check(const struct route *route, char *error, size_t size)
                  : route->handler == NULL ? "handler" : "absolute path");
         return -1;
     }
+    /* Keys are not checked here yet: a scope would keep nobody out. */
+    if (route->may != PUBLIC) {
+        snprintf(error, size, "route %s %s asks for a scope, which nothing "
+                 "checks", method_name(route->method), route->path);
+        return -1;
+    }
     if (!(route->flags & PAGED) != (route->sorts == NULL)) {
         snprintf(error, size, "route %s %s: PAGED goes with sorts",
                  method_name(route->method), route->path);
