@@ -128,6 +128,7 @@ db_read(struct db *db, enum lane lane, const struct db_call *call,
     memset(e, 0, sizeof(*e));
     e->lane = l;
     e->call = *call;
+    e->alone = call->name == NULL;
     e->w = w;
     w->entry = e;
     entry_push(&l->queue, e);

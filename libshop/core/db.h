@@ -44,7 +44,8 @@ struct db_wait {
 /* What to send.  Name, text and values are the waiter's, and stay until the
  * result is there: the statement may be sent again. */
 struct db_call {
-    const char          *name;          /* of the prepared statement         */
+    const char          *name;          /* of the prepared statement; NULL:
+                                           unprepared, with its own Sync     */
     const char          *text;
     int                  n_values;
     const char *const   *values;        /* NULL is SQL's                     */
