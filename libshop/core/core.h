@@ -231,13 +231,13 @@ struct arg {                    /* a parameter, by type                      */
 struct param {                  /* one $n: where its value comes from        */
     const char   *name;
     enum type     type;         /* END_OF_SHAPE: from the struct, by name    */
-    uint8_t       part;         /* MONEY: 1 amount, 2 currency               */
     uint8_t       arg;          /* index among the scalar arguments          */
 };
 
 /* A piece of a statement, with the condition under which it is used. */
 struct piece {
-    const char            *text;        /* with $1.. as written              */
+    const char            *text;        /* a parameter stands as \x01 and
+                                           1 + its index as one byte         */
     const char            *when;        /* NULL always; else "member",
                                            "!member", "member=value", several
                                            with spaces: all must hold        */
@@ -246,9 +246,8 @@ struct piece {
 struct stmt {
     const char            *name;
     const char            *text;        /* NULL when made of pieces          */
-    const struct piece    *pieces;      /* ends with text NULL; parameters
-                                           stand as \x01 followed by 1 + index
-                                           as one byte                       */
+    const struct piece    *pieces;      /* ends with text NULL               */
+    const char *const     *arg_names;   /* of the scalars, with pieces       */
     const struct param    *params;
     unsigned               n_params;
     const struct field    *in;          /* shape of the struct argument      */

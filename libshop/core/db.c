@@ -1,6 +1,6 @@
 /*
- * db.c - all connections of a worker: a lane for short reads, and one for
- * what takes longer.
+ * db.c - all connections of a worker: a lane for short reads, one for what
+ * takes longer, and those of transactions.
  *
  * Return codes: SHOP_OK or a negative SHOP_E_*.
  */
@@ -20,6 +20,7 @@ struct db {
     struct shop     *shop;
     struct db_lane   read;
     struct db_lane   slow;
+    struct tx_pool  *tx;
 };
 
 
@@ -71,6 +72,10 @@ db_open(struct db **out, struct shop *shop)
     db->read.options = COMMON "-c statement_timeout=100 "
                               "-c plan_cache_mode=force_generic_plan";
     db->slow.options = COMMON "-c statement_timeout=5000";
+    if (tx_pool_open(&db->tx, db, shop) != SHOP_OK) {
+        shop_env.release(db);
+        return SHOP_E_NOMEM;
+    }
     *out = db;
 
     return SHOP_OK;
@@ -81,6 +86,7 @@ void
 db_drain(struct db *db)
 {
     db->read.draining = db->slow.draining = true;
+    tx_pool_drain(db->tx);
 }
 
 
@@ -88,8 +94,10 @@ db_drain(struct db *db)
 void
 db_release(struct db *db)
 {
-    if (!db->read.posted && !db->slow.posted)
-        shop_env.release(db);
+    if (db->read.posted || db->slow.posted || tx_pool_posted(db->tx))
+        return;
+    shop_env.release(db->tx);
+    shop_env.release(db);
 }
 
 
@@ -98,6 +106,7 @@ db_close(struct db *db)
 {
     lane_close(&db->read);
     lane_close(&db->slow);
+    tx_pool_close(db->tx);
     db->read.closed = db->slow.closed = true;
     db_release(db);
 }
@@ -110,28 +119,45 @@ db_is_up(const struct db *db)
 }
 
 
-void
-db_read(struct db *db, enum lane lane, const struct db_call *call,
-        struct db_wait *w)
+struct tx_pool *
+db_tx_pool(struct db *db)
 {
-    struct db_lane  *l = lane == LANE_SLOW ? &db->slow : &db->read;
+    return db->tx;
+}
+
+
+void
+lane_add(struct db_lane *l, const struct db_call *call, struct db_wait *w)
+{
     struct db_entry *e = NULL;
 
-    if (lane_is_down(l))
-        w->outcome = DB_DOWN;
-    else if (l->queue.n >= QUEUE_MAX || call->slot >= SLOTS_MAX
-             || (e = shop_env.alloc(sizeof(*e))) == NULL)
+    if (l->queue.n >= QUEUE_MAX || call->slot >= SLOTS_MAX
+        || (e = shop_env.alloc(sizeof(*e))) == NULL)
+    {
         w->outcome = DB_BUSY;
-    if (e == NULL)
         return;
-
+    }
     memset(e, 0, sizeof(*e));
     e->lane = l;
     e->call = *call;
+    e->alone = call->name == NULL;
     e->w = w;
     w->entry = e;
     entry_push(&l->queue, e);
     lane_post(l);
+}
+
+
+void
+db_read(struct db *db, enum lane lane, const struct db_call *call,
+        struct db_wait *w)
+{
+    struct db_lane *l = lane == LANE_SLOW ? &db->slow : &db->read;
+
+    if (lane_is_down(l))
+        w->outcome = DB_DOWN;
+    else
+        lane_add(l, call, w);
 }
 
 

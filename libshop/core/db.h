@@ -1,5 +1,5 @@
 /*
- * db.h - PostgreSQL without waiting: connections and lanes.
+ * db.h - PostgreSQL without waiting: connections, lanes and transactions.
  *
  * libpq runs on the loop's stack only.  A coroutine queues a statement and
  * yields; the lane sends what was queued in one loop iteration with one Sync,
@@ -8,7 +8,7 @@
  * result and drops it.
  *
  * This side of the error convention: nothing here fails a request.  Outcomes
- * are put into struct db_wait and the waiter is woken.
+ * are put into struct db_wait or struct tx and the waiter is woken.
  */
 #ifndef SHOP_DB_H
 #define SHOP_DB_H
@@ -25,7 +25,7 @@ enum db_outcome {
     DB_PENDING,
     DB_ROWS,                    /* result holds rows                         */
     DB_ERROR,                   /* refused by PostgreSQL: sqlstate is set    */
-    DB_LOST,                    /* the connection went, twice                */
+    DB_LOST,                    /* the connection went; a read's, twice      */
     DB_DOWN,                    /* no connection can be had now              */
     DB_BUSY                     /* the bounded queue is full                 */
 };
@@ -44,7 +44,8 @@ struct db_wait {
 /* What to send.  Name, text and values are the waiter's, and stay until the
  * result is there: the statement may be sent again. */
 struct db_call {
-    const char          *name;          /* of the prepared statement         */
+    const char          *name;          /* of the prepared statement; NULL:
+                                           unprepared, with its own Sync     */
     const char          *text;
     int                  n_values;
     const char *const   *values;        /* NULL is SQL's                     */
@@ -67,5 +68,57 @@ void db_read(struct db *db, enum lane lane, const struct db_call *call,
 
 /* The waiter goes: what is sent is read and dropped when its result comes. */
 void db_forget(struct db_wait *w);
+
+
+/* --- transactions -------------------------------------------------------- */
+
+/*
+ * One transaction on a connection of its own.  BEGIN and the question for the
+ * transaction's id travel with the first statement; statements queued in one
+ * iteration of the loop share a flush and a Sync.
+ */
+enum tx_outcome {
+    TX_NONE,                            /* not known yet                     */
+    TX_COMMITTED,
+    TX_ABORTED,                         /* nothing happened: run it again    */
+    TX_REFUSED,                         /* COMMIT failed: wait.sqlstate      */
+    TX_UNKNOWN                          /* COMMIT was lost, and nobody knows */
+};
+
+struct tx {
+    struct db        *db;               /* NULL: not acquired                */
+    struct tx_conn   *conn;             /* NULL: waits for one, or it went   */
+    enum db_outcome   outcome;          /* DB_ROWS: has one; else why not    */
+    enum tx_outcome   commit;
+    uint64_t          xid;              /* 0 until known                     */
+    bool              begun;            /* BEGIN is sent or queued           */
+    bool              committing;
+    struct db_wait    wait;             /* for COMMIT, then for its outcome  */
+    shop_timer_t      timer;
+    uint64_t          asked_ms;         /* since when for the outcome        */
+    char              xid_text[24];
+    const char       *xid_value;
+    void            (*wake)(struct tx *tx);     /* acquired, or committed    */
+    void             *ctx;
+    struct tx        *next;             /* in the queue                      */
+};
+
+/* Ask for a connection.  tx is zeroed but for wake and ctx; DB_PENDING
+ * afterwards means that wake() will come, anything else that it will not. */
+void db_tx_acquire(struct db *db, struct tx *tx);
+
+/* Queue a statement.  The outcome may be there already when the call returns
+ * (DB_LOST, DB_DOWN, DB_BUSY). */
+void db_tx_query(struct tx *tx, const struct db_call *call,
+                 struct db_wait *w);
+
+/* Send COMMIT behind what is queued.  wake() comes unless `commit` is set
+ * when the call returns; until then the transaction cannot be abandoned,
+ * except by db_tx_end() when the shop closes. */
+void db_tx_commit(struct tx *tx);
+
+/* However it stands: leave the queue, or ROLLBACK behind what is in flight.
+ * Never waits; the connection serves the next when it is clean. */
+void db_tx_end(struct tx *tx);
 
 #endif

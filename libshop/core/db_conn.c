@@ -101,6 +101,8 @@ failed(struct db_lane *l)
         l->shop->ops->timer_set(l->shop->host, &l->retry,
                                 ms / 2 + ms * jitter / 512,
                                 SHOP_TIMER_BACKGROUND);
+    if (l->changed != NULL)
+        l->changed(l, DB_DOWN);
     refuse_all(l);
 }
 
@@ -119,6 +121,8 @@ established(struct db_lane *l)
     l->failures = 0;
     lane_interest(l, SHOP_RD);
     lane_post(l);
+    if (l->changed != NULL)
+        l->changed(l, DB_ROWS);
 }
 
 
@@ -160,6 +164,15 @@ ready(shop_watch_t *w, unsigned events)
 }
 
 
+/* libpq's own would write to standard error. */
+static void
+no_notice(void *ctx, const char *message)
+{
+    (void) ctx;
+    (void) message;
+}
+
+
 static void
 retry(shop_timer_t *t)
 {
@@ -188,10 +201,27 @@ lane_connect(struct db_lane *l)
                             SHOP_TIMER_BACKGROUND);
 
     l->pg = PQconnectStartParams(keys, values, 1);
+    if (l->pg != NULL)
+        PQsetNoticeProcessor(l->pg, no_notice, NULL);
     if (l->pg == NULL || PQstatus(l->pg) == CONNECTION_BAD)
         failed(l);
     else
         lane_interest(l, SHOP_WR);
+}
+
+
+/* Nothing of a transaction is sent twice. */
+static void
+lost_for_good(struct db_lane *l, struct entries *sent, struct entries *queue)
+{
+    struct db_entry *e;
+
+    l->state = LANE_IDLE;
+    l->changed(l, DB_LOST);
+    while ((e = entry_pop(sent)) != NULL || (e = entry_pop(queue)) != NULL) {
+        PQclear(e->result);
+        entry_finish(e, DB_LOST, NULL);
+    }
 }
 
 
@@ -206,10 +236,15 @@ lane_lost(struct db_lane *l)
              l->name, PQerrorMessage(l->pg));
     COUNT(l->shop, DB_LOST, 1);
     COUNT(l->shop, DB_OPEN, -1);
-    COUNT(l->shop, READ_FLIGHT, -(int64_t) l->in_flight);
+    if (l->changed == NULL)
+        COUNT(l->shop, READ_FLIGHT, -(int64_t) l->in_flight);
     finish(l);
     l->sent = l->queue = (struct entries) { 0 };
     l->in_flight = 0;
+    if (l->changed != NULL) {
+        lost_for_good(l, &sent, &old);
+        return;
+    }
 
     while ((e = entry_pop(&sent)) != NULL) {
         if (e->result != NULL)
@@ -242,7 +277,8 @@ lane_close(struct db_lane *l)
     l->shop->ops->timer_del(l->shop->host, &l->retry);
     if (l->state == LANE_UP)
         COUNT(l->shop, DB_OPEN, -1);
-    COUNT(l->shop, READ_FLIGHT, -(int64_t) l->in_flight);
+    if (l->changed == NULL)
+        COUNT(l->shop, READ_FLIGHT, -(int64_t) l->in_flight);
     unwatch(l, 0);
     finish(l);
     l->state = LANE_DOWN;

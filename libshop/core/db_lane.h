@@ -8,6 +8,9 @@
  *  3. Statements are read-only, so all of a batch may share one Sync and any
  *     of them may be sent again; one that was aborted by a neighbour is sent
  *     again once, without a name and with a Sync of its own.
+ *
+ * A lane with `changed` serves one transaction at a time instead: nothing on
+ * it is ever sent again, and it does not connect by itself.
  */
 #ifndef SHOP_DB_LANE_H
 #define SHOP_DB_LANE_H
@@ -18,6 +21,10 @@
 #define FLIGHT_MAX   256        /* statements in flight                      */
 #define QUEUE_MAX    1024       /* statements waiting                        */
 #define SLOTS_MAX    2048
+
+enum {                          /* beside the statements of domains          */
+    SLOT_BEGIN = SLOTS_MAX - 5, SLOT_XID, SLOT_COMMIT, SLOT_ROLLBACK, SLOT_ASK
+};
 
 enum entry_kind { ENTRY_QUERY, ENTRY_PREPARE, ENTRY_SYNC };
 
@@ -63,6 +70,10 @@ struct db_lane {
     struct entries     sent;
     unsigned           in_flight;       /* queries among `sent`              */
     uint64_t           prepared[SLOTS_MAX / 64];
+
+    /* Of transactions: DB_ROWS it is there, DB_DOWN it could not be made,
+     * DB_LOST it went.  Called before those who wait are told. */
+    void             (*changed)(struct db_lane *l, enum db_outcome what);
 };
 
 void entry_push(struct entries *l, struct db_entry *e);
@@ -81,6 +92,15 @@ void lane_close(struct db_lane *l);
 
 /* db.c */
 void db_release(struct db *db);         /* when no lane is posted           */
+struct tx_pool *db_tx_pool(struct db *db);
+void lane_add(struct db_lane *l, const struct db_call *call,
+              struct db_wait *w);
+
+/* db_tx.c */
+int  tx_pool_open(struct tx_pool **out, struct db *db, struct shop *shop);
+void tx_pool_drain(struct tx_pool *p);
+void tx_pool_close(struct tx_pool *p);
+bool tx_pool_posted(const struct tx_pool *p);
 
 /* db_read.c */
 void lane_post(struct db_lane *l);

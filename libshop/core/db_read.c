@@ -124,8 +124,10 @@ send_one(struct db_lane *l, struct db_entry *e)
     }
     entry_push(&l->sent, e);
     l->in_flight++;
-    COUNT(l->shop, READ_SENT, 1);
-    COUNT(l->shop, READ_FLIGHT, 1);
+    if (l->changed == NULL) {
+        COUNT(l->shop, READ_SENT, 1);
+        COUNT(l->shop, READ_FLIGHT, 1);
+    }
 
     /* What a neighbour aborted goes without a name: whether that is prepared
      * is only known when all that is in flight has been read. */
@@ -159,7 +161,8 @@ send_batch(struct db_lane *l)
         if (alone)
             break;
     }
-    COUNT(l->shop, READ_SYNCS, 1);
+    if (l->changed == NULL)
+        COUNT(l->shop, READ_SYNCS, 1);
 
     return mark_sent(l, ENTRY_SYNC) != NULL && PQpipelineSync(l->pg) == 1;
 }
@@ -175,7 +178,7 @@ flush(shop_post_t *p)
         db_release(l->db);
         return;
     }
-    if (l->state == LANE_IDLE)
+    if (l->state == LANE_IDLE && l->queue.n != 0)
         lane_connect(l);
     if (l->state != LANE_UP)
         return;
@@ -233,9 +236,10 @@ query_done(struct db_lane *l, struct db_entry *e)
     if (unknown)
         set_prepared(l, e->call.slot, false);
 
-    if (e->w != NULL && ((!e->alone && (s == PGRES_PIPELINE_ABORTED
-                                        || unknown))
-                         || (lapsed && l->slower != NULL)))
+    if (e->w != NULL && l->changed == NULL
+        && ((!e->alone && (s == PGRES_PIPELINE_ABORTED
+                          || unknown))
+            || (lapsed && l->slower != NULL)))
     {
         PQclear(res);
         send_again(lapsed ? l->slower : l, e);
@@ -280,7 +284,8 @@ entry_done(struct db_lane *l)
         return;
     }
     l->in_flight--;
-    COUNT(l->shop, READ_FLIGHT, -1);
+    if (l->changed == NULL)
+        COUNT(l->shop, READ_FLIGHT, -1);
     query_done(l, e);
 }
 

@@ -6,14 +6,12 @@
  */
 #include "core/sql.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 #include "core/env.h"
 #include "core/problem.h"
 #include "core/request.h"
 #include "core/worker.h"
-
-#define PARAMS_MAX   32
 
 /* A statement on its way; `wait` first, so that the lane's pointer is ours. */
 struct running {
@@ -27,19 +25,14 @@ struct running {
 int
 sql_statements_check(char *error, size_t size)
 {
-    static unsigned count;
-
-    for (size_t d = 0; domains[d] != NULL && domains[d]->name != NULL; d++) {
+    for (size_t d = 0; domains[d] != NULL; d++) {
         const struct stmt *const *s = domains[d]->statements;
 
         for (; s != NULL && *s != NULL; s++) {
-            if ((*s)->n_params > PARAMS_MAX || (*s)->text == NULL) {
-                snprintf(error, size, "statement %s: more than %d parameters",
-                         (*s)->name, PARAMS_MAX);
+            if (sql_bind_check(*s, error, size) != 0)
                 return -1;
-            }
             if (*(*s)->slot == 0)
-                *(*s)->slot = ++count;
+                *(*s)->slot = sql_next_slot();
         }
     }
 
@@ -74,20 +67,10 @@ sql_start(struct request *rq, struct query *q, const struct stmt *st,
           const void *in, const struct arg *args)
 {
     struct running  *r = alloc(rq, sizeof(struct running));
-    bool             failed = false;
-    struct db_call   call = {
-        .name = st->name, .text = st->text, .n_values = (int) st->n_params,
-        .values = r->values, .slot = *st->slot,
-    };
+    struct db_call   call;
 
-    (void) in;
-    for (unsigned i = 0; i < st->n_params; i++) {
-        const struct param *p = &st->params[i];
-
-        r->values[i] = shape_to_text(args[p->arg].type, args[p->arg].at,
-                                     p->part, &rq->attempt, &failed);
-    }
-    if (failed || arena_cleanup(&rq->attempt, forget, r) == NULL)
+    if (sql_bind(st, in, args, &rq->attempt, r->values, &call) != 0
+        || arena_cleanup(&rq->attempt, forget, r) == NULL)
         fail(rq, &out_of_memory);
 
     *q = (struct query) { .rq = rq, .entry = r, .stmt = st };
@@ -146,30 +129,6 @@ result_of(struct request *rq, struct query *q)
 }
 
 
-/* The member that a column fills: its own name, or for MONEY the name before
- * _amount (part 1) and _currency (part 2). */
-static const struct field *
-member_of(const struct field *shape, const char *column, unsigned *part)
-{
-    size_t              n = strlen(column);
-    const struct field *f = shape_find(shape, column, n);
-
-    *part = 0;
-    if (f != NULL)
-        return f;
-    if (n > 7 && strcmp(column + n - 7, "_amount") == 0) {
-        *part = 1;
-        return shape_find(shape, column, n - 7);
-    }
-    if (n > 9 && strcmp(column + n - 9, "_currency") == 0) {
-        *part = 2;
-        return shape_find(shape, column, n - 9);
-    }
-
-    return NULL;
-}
-
-
 static void
 row_read(struct request *rq, const struct stmt *st, PGresult *res, int row,
          const struct field *const *map, const unsigned *part, void *into)
@@ -198,10 +157,12 @@ columns_match(struct request *rq, const struct stmt *st, PGresult *res,
     int n = PQnfields(res);
 
     for (int c = 0; c < n; c++) {
-        map[c] = member_of(st->out, PQfname(res, c), &part[c]);
+        const char *name = PQfname(res, c);
+
+        map[c] = sql_member(st->out, name, strlen(name), &part[c]);
         if (map[c] == NULL) {
             shop_log(rq->shop, SHOP_LOG_ERROR, "statement %s: no member for "
-                     "column %s", st->name, PQfname(res, c));
+                     "column %s", st->name, name);
             fail(rq, &internal_error);
         }
     }
@@ -236,4 +197,11 @@ sql_row(struct request *rq, struct query *q)
     void   *rows = sql_rows(rq, q, &n);
 
     return n == 0 ? NULL : rows;
+}
+
+
+size_t
+sql_done(struct request *rq, struct query *q)
+{
+    return strtoul(PQcmdTuples(result_of(rq, q)), NULL, 10);
 }

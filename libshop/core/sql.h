@@ -6,8 +6,28 @@
 
 #include <stddef.h>
 
+#include "core/arena.h"
+#include "core/core.h"
+#include "core/db.h"
+
+#define PARAMS_MAX  32
+
 /* Give every statement of every domain its number and find its parameters
  * and struct members: 0, or -1 with a sentence. */
 int sql_statements_check(char *error, size_t size);
+int sql_bind_check(const struct stmt *st, char *error, size_t size);
+
+/* The number of one more prepared statement. */
+unsigned sql_next_slot(void);
+
+/* The member that a parameter or column means: its own name, or for MONEY
+ * the name before _amount (*part 1) and _currency (*part 2); or NULL. */
+const struct field *sql_member(const struct field *shape, const char *name,
+                               size_t n, unsigned *part);
+
+/* What is sent for these arguments: 0 or SHOP_E_NOMEM.  `values` has room for
+ * PARAMS_MAX and is the call's; the texts lie on the arena. */
+int sql_bind(const struct stmt *st, const void *in, const struct arg *args,
+             struct arena *a, const char **values, struct db_call *call);
 
 #endif

@@ -56,9 +56,9 @@ SELECT :a, :b, :c, :d, :e, :f, shop_now();
 -- staff
 INSERT INTO t VALUES (:id, :name, :price_amount, :extra);
 
--- sql_some(struct thing) many struct thing
+-- sql_some(struct thing, sort text) many struct thing
 SELECT * FROM t WHERE true
---? name !id
+--? name !id sort=up
    AND name = :name
 --.
    AND id = :id;
@@ -80,7 +80,8 @@ for ('struct thing *sql_find(struct request *rq, uuid id, const char *name);',
 for ('name = $1 AND id = $2::uuid AND $1', '$q$ :no; $q$', 'LANE_SLOW',
      '.name = "price_amount", .type = END_OF_SHAPE', '.staff = true',
      '.writes = true', '.name = "extra", .type = TEXT, .arg = 0',
-     'AND name = \001\001', '"name !id"', 'AND id = \001\002')
+     'AND name = \001\001', '"name !id sort=up"', 'AND id = \001\002',
+     'names_some[] = { "sort", NULL }')
 {
     like($c, qr/\Q$_\E/, "source: $_");
 }
