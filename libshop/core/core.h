@@ -123,7 +123,11 @@ enum scope {
 enum {                          /* flags of a route                          */
     PAGED      = 1 << 0,        /* limit, cursor, sort; reply_page()         */
     NO_DB      = 1 << 1,        /* answers without the database              */
-    BRIEF      = 1 << 2         /* the view leaves out what is marked brief  */
+    BRIEF      = 1 << 2,        /* the view leaves out what is marked brief  */
+    TX         = 1 << 3,        /* one transaction, retried as a whole       */
+    ONCE       = 1 << 4,        /* Idempotency-Key is honoured; with TX      */
+    IF_MATCH   = 1 << 5,        /* without If-Match: 428; check_version()    */
+    CACHED     = 1 << 6         /* the answer is kept; PUBLIC GET, with tags */
 };
 
 enum {                          /* what an answer depends on, see context()  */
@@ -181,6 +185,11 @@ struct domain {
     const struct constraint   *constraints;     /* ends with name NULL       */
     const struct stmt *const  *statements;      /* made by sql2c             */
 
+    /* The caller whom a bearer token stands for: false when it is unknown,
+     * expired or revoked.  In the request's coroutine. */
+    bool (*authenticate)(struct request *rq, const char *token, size_t len,
+                         struct caller *out);
+
     /* Load what context_of() needs, in the coroutine of a request that finds
      * it older than a second.  What it makes lies on `arena`. */
     void *(*settings_load)(struct request *rq, struct arena *arena);
@@ -203,6 +212,24 @@ struct domain {
 /* The parsed query, checked already before the handler runs. */
 #define query(rq, S)  ((const struct S *) request_query(rq, S))
 const void *request_query(struct request *rq, const struct field *shape);
+
+/* The body by the route's shape: all that is wrong with it was reported
+ * before the handler ran. */
+#define body(rq, S)  ((const struct S *) request_body(rq, S))
+const void *request_body(struct request *rq, const struct field *shape);
+
+/* JSON Merge Patch: lay the body over *target, which was read from the
+ * database.  Members not given stay; null makes none where that is allowed.
+ * What is wrong fails, all at once. */
+#define patch(rq, S, target)  request_patch(rq, S, target)
+void request_patch(struct request *rq, const struct field *shape,
+                   void *target);
+
+/* Was the member given in the body, also as null? */
+bool request_has(struct request *rq, const char *member);
+
+/* Who asks; never where answers are CACHED. */
+const struct caller *caller(struct request *rq);
 
 /* A part of the path: an id with its prefix (else 404), or text. */
 uuid        path_id(struct request *rq, const char *name, const char *prefix);
@@ -269,7 +296,8 @@ struct query {
     struct query      *next;
 };
 
-/* Send without waiting.  `in` and `args` must live until rows are taken. */
+/* Send without waiting; in a TX route on its transaction.  `in` and `args`
+ * are read before this returns. */
 void  sql_start(struct request *rq, struct query *q, const struct stmt *st,
                 const void *in, const struct arg *args);
 
@@ -281,10 +309,27 @@ size_t sql_done(struct request *rq, struct query *q);  /* rows affected      */
 
 /* --- rules --------------------------------------------------------------- */
 
-/* End the request: the problem is the answer.  Does not return. */
+/* End the request: the transaction is rolled back, the problem is the
+ * answer.  Does not return. */
 _Noreturn void fail(struct request *rq, const struct problem *p);
 
+/* The same with the place in the body ("/variants/0/sku") and a sentence. */
+_Noreturn void fail_at(struct request *rq, const struct problem *p,
+                       const char *pointer, const char *detail);
+
+/* Note one fault of the body and go on; faults_check() fails with 422 and
+ * all that were noted. */
+void fault(struct request *rq, const char *pointer, const char *code,
+           const char *detail);
+void faults_check(struct request *rq);
+
 extern const struct problem not_found;          /* 404 */
+extern const struct problem conflict;           /* 409 */
+extern const struct problem wrong_body;         /* 422, with faults */
+
+/* If-Match against the version of what was read: 412 when it differs.  The
+ * answer's ETag is set to it: etag_version(). */
+void check_version(struct request *rq, int64_t version);
 
 void *alloc(struct request *rq, size_t size);   /* zeroed, attempt's arena   */
 const char *text_copy(struct request *rq, const char *text);
@@ -292,6 +337,29 @@ const char *text_of(struct request *rq, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 bool uuid_is_none(uuid id);
+bool uuid_equal(uuid a, uuid b);
+uuid new_id(struct request *rq);                /* UUIDv7                    */
+
+/* An id as it is shown: "prod_01j9...". */
+const char *id_of(struct request *rq, const char *prefix, uuid id);
+
+/* Run on a pool thread and wait; `work` touches only `arg`, which it does
+ * not outlive.  Before the first statement of a transaction only. */
+void offload(struct request *rq, void (*work)(void *arg), void *arg);
+
+/* In a CACHED route: the answer is made from this, and is good until it is
+ * touched.  Before the first statement. */
+void tag(struct request *rq, const char *kind);
+void tag_id(struct request *rq, const char *kind, uuid id);
+
+/* In a TX route: the transaction changes what answers with this tag say.  A
+ * reader of this machine sees the change as soon as it is committed; others
+ * when they poll. */
+void touch(struct request *rq, const char *kind);
+void touch_id(struct request *rq, const char *kind, uuid id);
+
+/* The answer is good for that long at most; INT_NONE says nothing. */
+void valid_for(struct request *rq, int64_t seconds);
 
 
 /* --- answering ----------------------------------------------------------- */
@@ -312,6 +380,15 @@ void reply_list(struct request *rq, const struct field *view,
 
 void reply_text(struct request *rq, int status, const char *type,
                 const char *text, size_t len);
+
+void reply_none(struct request *rq);            /* 204 */
+
+/* 201 with the address of what was made. */
+void reply_created(struct request *rq, const struct field *view,
+                   const void *data, const char *location);
+
+/* ETag "vN" of an object with a version, in place of one of the bytes. */
+void etag_version(struct request *rq, int64_t version);
 
 /* To another address of the same thing. */
 void reply_redirect(struct request *rq, int status, const char *location);
