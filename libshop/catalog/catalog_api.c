@@ -11,6 +11,23 @@
 static const char *const product_sorts[] = { "position", "newest", NULL };
 
 
+/* What an answer is made from; a product's own tag comes beside. */
+static const char *const list_tags[] = {
+    "products", "categories", "slugs", "store", NULL
+};
+static const char *const product_tags[] = {
+    "categories", "slugs", "store", NULL
+};
+
+
+static void
+made_from(struct request *rq, const char *const *tags)
+{
+    for (; *tags != NULL; tags++)
+        tag(rq, *tags);
+}
+
+
 /* GET /api/v1/products */
 static void
 product_list(struct request *rq)
@@ -22,6 +39,7 @@ product_list(struct request *rq)
     struct product_card         *cards;
     size_t                       n;
 
+    made_from(rq, list_tags);
     if (strcmp(p->sort, "newest") == 0)
         cards = sql_products_by_newest(
             rq, c->channel_id, c->locale, c->fallback, c->currency,
@@ -75,6 +93,8 @@ product_show(struct request *rq)
     if (uuid_is_none(id))
         return;
 
+    made_from(rq, product_tags);
+    tag_id(rq, "product", id);
     start_product(rq, &one, id, c->channel_id, c->locale, c->fallback);
     start_variants(rq, &variants, id, c->channel_id, c->locale, c->currency);
     start_media(rq, &pictures, id);
@@ -97,23 +117,24 @@ static void
 category_list(struct request *rq)
 {
     const struct context *c = context(rq);
+    struct category      *all;
     size_t                n;
-    struct category      *all = sql_categories(rq, c->channel_id, c->locale,
-                                               c->fallback, &n);
 
+    made_from(rq, product_tags);
+    all = sql_categories(rq, c->channel_id, c->locale, c->fallback, &n);
     reply_list(rq, category, all, n);
 }
 
 
 static const struct route catalog_routes[] = {
-    { GET, "/api/v1/products", product_list, PUBLIC, PAGED,
+    { GET, "/api/v1/products", product_list, PUBLIC, PAGED | CACHED,
       .axes = BY_LOCALE | BY_CURRENCY, .query = product_filter,
       .view = product_card, .sorts = product_sorts,
       .summary = "Products, by category, tag or vendor" },
-    { GET, "/api/v1/products/:product", product_show, PUBLIC,
+    { GET, "/api/v1/products/:product", product_show, PUBLIC, CACHED,
       .axes = BY_LOCALE | BY_CURRENCY, .view = product,
       .summary = "One product, by id or slug" },
-    { GET, "/api/v1/categories", category_list, PUBLIC,
+    { GET, "/api/v1/categories", category_list, PUBLIC, CACHED,
       .axes = BY_LOCALE, .view = category,
       .summary = "The tree of categories, parents first" },
     END_ROUTES

@@ -116,7 +116,7 @@ bool cache_lease_good(const struct cache *c, uint64_t now_ms);
 struct cache_poll {
     uint64_t  xmin;             /* the next poll asks from here; 0: never    */
     uint64_t  polls;            /* answered polls                            */
-    uint64_t  system_id;        /* of the database cluster                   */
+    uint64_t  system_id;        /* which database; the poller's to choose    */
     uint64_t  changes;          /* rows seen                                 */
 };
 void cache_poll_get(const struct cache *c, struct cache_poll *out);

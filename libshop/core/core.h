@@ -190,6 +190,9 @@ struct domain {
     bool (*authenticate)(struct request *rq, const char *token, size_t len,
                          struct caller *out);
 
+    /* Note that the caller was here; in a transaction, once a minute. */
+    void (*seen)(struct request *rq);
+
     /* Load what context_of() needs, in the coroutine of a request that finds
      * it older than a second.  What it makes lies on `arena`. */
     void *(*settings_load)(struct request *rq, struct arena *arena);

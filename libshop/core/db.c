@@ -20,6 +20,7 @@ struct db {
     struct shop     *shop;
     struct db_lane   read;
     struct db_lane   slow;
+    struct db_lane   poll;
     struct tx_pool  *tx;
 };
 
@@ -64,8 +65,11 @@ db_open(struct db **out, struct shop *shop)
 
     memset(db, 0, sizeof(*db));
     db->shop = shop;
-    db->read.db = db->slow.db = db;
-    db->read.shop = db->slow.shop = shop;
+    db->read.db = db->slow.db = db->poll.db = db;
+    db->read.shop = db->slow.shop = db->poll.shop = shop;
+    db->poll.name = "shop-poll";
+    db->poll.options = "-c TimeZone=UTC -c DateStyle=ISO "
+                       "-c statement_timeout=5000 -c lock_timeout=1000";
     db->read.name = "shop-read";
     db->slow.name = "shop-slow";
     db->read.slower = &db->slow;
@@ -85,7 +89,7 @@ db_open(struct db **out, struct shop *shop)
 void
 db_drain(struct db *db)
 {
-    db->read.draining = db->slow.draining = true;
+    db->read.draining = db->slow.draining = db->poll.draining = true;
     tx_pool_drain(db->tx);
 }
 
@@ -94,7 +98,8 @@ db_drain(struct db *db)
 void
 db_release(struct db *db)
 {
-    if (db->read.posted || db->slow.posted || tx_pool_posted(db->tx))
+    if (db->read.posted || db->slow.posted || db->poll.posted
+        || tx_pool_posted(db->tx))
         return;
     shop_env.release(db->tx);
     shop_env.release(db);
@@ -106,8 +111,9 @@ db_close(struct db *db)
 {
     lane_close(&db->read);
     lane_close(&db->slow);
+    lane_close(&db->poll);
     tx_pool_close(db->tx);
-    db->read.closed = db->slow.closed = true;
+    db->read.closed = db->slow.closed = db->poll.closed = true;
     db_release(db);
 }
 
@@ -158,6 +164,24 @@ db_read(struct db *db, enum lane lane, const struct db_call *call,
         w->outcome = DB_DOWN;
     else
         lane_add(l, call, w);
+}
+
+
+void
+db_poll(struct db *db, const struct db_call *call, struct db_wait *w)
+{
+    if (lane_is_down(&db->poll))
+        w->outcome = DB_DOWN;
+    else
+        lane_add(&db->poll, call, w);
+}
+
+
+void
+db_poll_reset(struct db *db)
+{
+    if (db->poll.state == LANE_UP)
+        lane_lost(&db->poll);
 }
 
 

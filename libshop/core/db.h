@@ -67,6 +67,12 @@ bool db_is_up(const struct db *db);
 void db_read(struct db *db, enum lane lane, const struct db_call *call,
              struct db_wait *w);
 
+/* The same for the poller, on a connection of its own that may write. */
+void db_poll(struct db *db, const struct db_call *call, struct db_wait *w);
+
+/* It does not answer: make another connection. */
+void db_poll_reset(struct db *db);
+
 /* The waiter goes: what is sent is read and dropped when its result comes. */
 void db_forget(struct db_wait *w);
 

@@ -14,6 +14,54 @@ const struct problem not_found = {
 const struct problem method_not_allowed = {
     405, "method_not_allowed", "This address does not know the method.",
 };
+const struct problem conflict = {
+    409, "conflict", "This contradicts what is there already.",
+};
+const struct problem bad_body = {
+    400, "bad_body", "The body is not JSON that can be read.",
+};
+const struct problem wrong_body = {
+    422, "wrong_body", "Members of the body are unknown, missing or wrong.",
+};
+const struct problem unsupported_media_type = {
+    415, "unsupported_media_type", "The body must be application/json.",
+};
+const struct problem bad_idempotency_key = {
+    400, "bad_idempotency_key",
+    "An Idempotency-Key has 1 to 255 printable ASCII characters, no spaces.",
+};
+const struct problem idempotency_key_reused = {
+    422, "idempotency_key_reused",
+    "The Idempotency-Key came with another request before.",
+};
+const struct problem request_in_progress = {
+    409, "request_in_progress",
+    "A request with this Idempotency-Key is under way; ask again.",
+};
+const struct problem if_match_required = {
+    428, "if_match_required",
+    "Say which version is changed: If-Match with the ETag that was read.",
+};
+const struct problem version_mismatch = {
+    412, "version_mismatch",
+    "It was changed meanwhile; read it again and decide anew.",
+};
+const struct problem unauthenticated = {
+    401, "unauthenticated", "A key is needed: Authorization: Bearer.",
+};
+const struct problem invalid_token = {
+    401, "invalid_token", "The key is unknown, expired or revoked.",
+};
+const struct problem forbidden = {
+    403, "forbidden", "The key lacks the scope that this needs.",
+};
+const struct problem contention = {
+    503, "contention", "Others change the same just now; try again.",
+};
+const struct problem outcome_unknown = {
+    503, "outcome_unknown",
+    "Whether it was done is not known; repeat with the same key.",
+};
 const struct problem bad_path = {
     400, "bad_path", "The path is not percent-encoded UTF-8.",
 };

@@ -10,6 +10,18 @@
 #include "shop.h"
 
 extern const struct problem method_not_allowed;
+extern const struct problem bad_body;
+extern const struct problem unsupported_media_type;
+extern const struct problem bad_idempotency_key;
+extern const struct problem idempotency_key_reused;
+extern const struct problem request_in_progress;
+extern const struct problem if_match_required;
+extern const struct problem version_mismatch;
+extern const struct problem unauthenticated;
+extern const struct problem invalid_token;
+extern const struct problem forbidden;
+extern const struct problem contention;
+extern const struct problem outcome_unknown;
 extern const struct problem bad_path;
 extern const struct problem bad_query;
 extern const struct problem wrong_query;

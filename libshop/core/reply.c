@@ -20,11 +20,10 @@ stage(struct request *rq, int status, const char *type, const char *data,
     rq->answer.type = type;
     rq->answer.body = data;
     rq->answer.len = len;
-    rq->answer.set = true;
 }
 
 
-static void
+void
 header_add(struct request *rq, const char *name, const char *value)
 {
     struct staged *s = &rq->answer;
@@ -44,8 +43,7 @@ stage_problem(struct request *rq, const struct problem *p)
                                 "\"code\":\"out_of_memory\"}";
     struct buf         b;
 
-    rq->answer.n_headers = 0;
-    rq->answer.etag = NULL;
+    rq->answer = (struct staged) { 0 };
     buf_init(&b, &rq->attempt, 512);
     problem_json(&b, p, &rq->faults, rq->in->request_id);
 
@@ -54,8 +52,10 @@ stage_problem(struct request *rq, const struct problem *p)
     else
         stage(rq, p->status, "application/problem+json", b.data, b.len);
 
-    if (rq->answer.status == 503)
+    if (rq->answer.status == 503 || p == &request_in_progress)
         header_add(rq, "Retry-After", "1");
+    if (rq->answer.status == 401)
+        header_add(rq, "WWW-Authenticate", "Bearer");
 }
 
 
@@ -146,6 +146,22 @@ reply_text(struct request *rq, int status, const char *type,
 
 
 void
+reply_none(struct request *rq)
+{
+    stage(rq, 204, "application/json", "", 0);
+}
+
+
+void
+reply_created(struct request *rq, const struct field *view, const void *data,
+              const char *location)
+{
+    reply(rq, 201, view, data);
+    rq->answer.location = location;
+}
+
+
+void
 reply_redirect(struct request *rq, int status, const char *location)
 {
     header(rq, "Location", location);
@@ -160,38 +176,81 @@ header(struct request *rq, const char *name, const char *value)
 }
 
 
-/* Is the tag among those of If-None-Match?  Weak comparison. */
-static bool
-etag_known(const struct request *rq, const char *etag)
+/* Is the tag among those of If-None-Match?  Weak comparison: W/ is not looked
+ * at. */
+bool
+etag_known(shop_str_t given, shop_str_t etag)
 {
-    shop_str_t  given = rq->in->header[SHOP_H_IF_NONE_MATCH];
-    size_t      n = strlen(etag);
-
     if (given.len == 1 && given.data[0] == '*')
         return true;
-    return given.len >= n && memmem(given.data, given.len, etag, n) != NULL;
+
+    return given.len >= etag.len && etag.len != 0
+           && memmem(given.data, given.len, etag.data, etag.len) != NULL;
 }
 
 
-/* A 200 gets an ETag of its bytes; what the client has already is a 304. */
-static void
-stage_etag(struct request *rq)
+/* An object has the version for its ETag, all else its bytes. */
+static const char *
+etag_of(struct request *rq)
 {
     struct staged *s = &rq->answer;
-    char          *etag = arena_alloc(&rq->attempt, 40);
+    char          *etag;
     uint64_t       h[2];
 
-    if (s->status != 200 || (rq->route->flags & NO_DB) || etag == NULL)
-        return;
+    if (s->etag != NULL)
+        return s->etag;
+    if (s->status != 200 || rq->route == NULL || rq->route->method != GET
+        || (rq->route->flags & NO_DB))
+        return NULL;
 
+    etag = arena_alloc(&rq->attempt, 40);
+    if (etag == NULL)
+        return NULL;
     hash128(&hash_fixed, s->body, s->len, h);
     snprintf(etag, 40, "\"%016llx%08llx\"", (unsigned long long) h[0],
              (unsigned long long) (h[1] >> 32));
-    header_add(rq, "ETag", etag);
-    if (etag_known(rq, etag)) {
-        s->status = 304;
-        s->len = 0;
+
+    return etag;
+}
+
+
+void
+answer_finish(struct request *rq)
+{
+    struct staged *s = &rq->answer;
+
+    if (s->finished)
+        return;
+
+    s->finished = true;
+    s->etag = etag_of(rq);
+    if (s->etag != NULL)
+        header_add(rq, "ETag", s->etag);
+    if (s->location != NULL)
+        header_add(rq, "Location", s->location);
+    if (rq->route != NULL && (rq->route->axes & BY_LOCALE)) {
+        header_add(rq, "Vary", "Accept-Language");
+        if (rq->context.locale != NULL && s->status == 200)
+            header_add(rq, "Content-Language", rq->context.locale);
     }
+    header_add(rq, "Cache-Control", s->status < 400 ? "no-cache" : "no-store");
+    header_add(rq, "X-Content-Type-Options", "nosniff");
+}
+
+
+/* What the client has already is a 304. */
+static void
+compare(struct request *rq)
+{
+    struct staged *s = &rq->answer;
+    shop_str_t     given = rq->in->header[SHOP_H_IF_NONE_MATCH];
+
+    if (s->etag == NULL || s->status != 200 || rq->route->method != GET
+        || !etag_known(given, (shop_str_t) { s->etag, strlen(s->etag) }))
+        return;
+
+    s->status = 304;
+    s->len = 0;
 }
 
 
@@ -210,21 +269,26 @@ count(const struct request *rq)
 }
 
 
+static const char *
+caller_name(const struct request *rq)
+{
+    static const char *const names[] = { "anonymous", "key", "system" };
+
+    return names[rq->caller.kind];
+}
+
+
 void
 answer_send(struct request *rq)
 {
     struct staged *s = &rq->answer;
     shop_answer_t  a = { 0 };
 
-    if (rq->route != NULL && rq->route->method == GET)
-        stage_etag(rq);
-    if (rq->route != NULL && (rq->route->axes & BY_LOCALE)) {
-        header_add(rq, "Vary", "Accept-Language");
-        if (rq->context.locale != NULL && s->status == 200)
-            header_add(rq, "Content-Language", rq->context.locale);
-    }
-    header_add(rq, "Cache-Control", s->status < 400 ? "no-cache" : "no-store");
-    header_add(rq, "X-Content-Type-Options", "nosniff");
+    answer_finish(rq);
+    if (rq->route != NULL)
+        compare(rq);
+    if (strcmp(rq->keep.state, "miss") == 0)
+        header_add(rq, "Cache-Status", "shop; fwd=miss");
 
     a.status = s->status;
     a.content_type = (shop_str_t) { s->type, strlen(s->type) };
@@ -232,8 +296,8 @@ answer_send(struct request *rq)
     a.headers = s->headers;
     a.n_headers = s->n_headers;
     a.route = rq->route == NULL ? "-" : rq->route->path;
-    a.caller = "anonymous";
-    a.cache = "-";
+    a.caller = caller_name(rq);
+    a.cache = rq->keep.state;
     a.db_us = rq->db_us;
 
     count(rq);

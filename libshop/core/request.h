@@ -1,20 +1,28 @@
 /*
  * request.h - one request from submit to answer, as core sees it.
  *
- * Life: shop_submit() (shop.c) finds the route; a coroutine runs serve()
- * (serve.c): policy, query, context, handler.  It ends in one of three ways,
- * all on the loop's stack in request_end(): answered, failed (the coroutine
- * is abandoned, the staged problem is the answer), or gone.
+ * Life: shop_submit() (shop.c) finds the route, and perhaps the answer in the
+ * cache (kept.c); else a coroutine runs serve() (serve.c): caller, query,
+ * context, body, handler, commit.  It ends in one of four ways, all on the
+ * loop's stack: answered, failed (the coroutine is abandoned, the staged
+ * problem is the answer), to be run again (abandoned too, but with a new
+ * attempt), or gone.
  *
  * Invariants:
- *  1. Nothing but the attempt arena's cleanups undoes what a handler began.
- *  2. `answer` is sent once, when the handler has returned.
+ *  1. Nothing but the attempt arena's cleanups and db_tx_end() undoes what a
+ *     handler began; both run in attempt_end().
+ *  2. `answer` is sent once, when the handler has returned and, in a TX
+ *     route, its transaction is committed.
  *  3. A suspended request has its deadline timer armed.
+ *  4. A request that writes reads nothing of the host's: `own` is its copy,
+ *     so it can run to its end when the client has gone.
  */
 #ifndef SHOP_REQUEST_H
 #define SHOP_REQUEST_H
 
+#include "core/arena.h"
 #include "core/buf.h"
+#include "core/cache.h"
 #include "core/core.h"
 #include "core/coro.h"
 #include "core/db.h"
@@ -22,7 +30,8 @@
 #include "core/shape.h"
 #include "shop.h"
 
-#define HEADERS_MAX  12         /* that a handler may add                    */
+#define HEADERS_MAX  16         /* of an answer, beside type and length      */
+#define TX_ATTEMPTS  3          /* of a transaction, in all                  */
 
 /* The staged answer. */
 struct staged {
@@ -33,10 +42,31 @@ struct staged {
     size_t         n_headers;
     shop_header_t  headers[HEADERS_MAX];
     const char    *etag;                /* quoted, or NULL                   */
-    bool           set;
+    const char    *location;            /* of what was made, or NULL         */
+    bool           replayed;            /* stored by an earlier request      */
+    bool           finished;            /* has the headers of all answers    */
 };
 
-enum request_state { RUNNING, DONE, FAILED };
+/* What a request has to do with the cache of answers. */
+struct keeping {
+    struct cache_key  key;              /* text NULL: nothing                */
+    uint64_t          born;             /* clock before the first row        */
+    uint64_t          until_ms;         /* UINT64_MAX: no bound              */
+    cache_tag_t       tags[CACHE_MAX_TAGS];
+    size_t            n;                /* more than CACHE_MAX_TAGS: too many */
+    struct cache_key  fill_key;         /* claimed                           */
+    const char       *state;            /* "hit", "miss", "stale" or "-"     */
+};
+
+/* Tags that a transaction touches, and whether they are held. */
+struct touching {
+    cache_tag_t  tags[CACHE_MAX_TAGS];
+    size_t       n;
+    bool         all;                   /* too many to name                  */
+    bool         held;
+};
+
+enum request_state { RUNNING, DONE, FAILED, AGAIN };
 
 struct request {
     struct shop            *shop;
@@ -44,23 +74,36 @@ struct request {
     const shop_sink_ops_t  *sink;       /* NULL: the client is gone          */
     void                   *sink_ctx;
 
-    struct arena            attempt;
+    shop_request_t          own;        /* copies, where it writes           */
+    struct arena            perm;       /* lives as long as the request      */
+    struct arena            attempt;    /* dropped when it is run again      */
     struct coro            *coro;
     enum request_state      state;
+    unsigned                attempts;   /* begun                             */
     bool                    waiting;    /* yielded, to be woken              */
-    bool                    in_submit;  /* shop_submit() has not returned    */
+    bool                    in_tx;      /* statements go to `tx`             */
+    bool                    tx_asked;   /* `tx` was acquired, or refused     */
+    struct tx               tx;
+    struct task            *task;       /* on a pool thread, or NULL         */
 
     struct match            match;
     const struct route     *route;
     const void             *query;      /* parsed                            */
+    void                   *body;       /* parsed, or NULL                   */
+    uint64_t                given;      /* members of the body               */
     struct page             page;
     const char             *cursor;     /* as given, or NULL                 */
     struct caller           caller;
     struct context          context;
     struct faults           faults;
     struct staged           answer;
+    struct keeping          keep;
+    struct touching         touch;
+    const char             *once_key;   /* Idempotency-Key, or NULL          */
+    struct query            once;       /* that stores the answer            */
 
     shop_timer_t            deadline;
+    shop_timer_t            pause;      /* waits that are nobody's answer    */
     uint64_t                start_us;
     uint32_t                db_us;      /* waited for PostgreSQL             */
 
@@ -78,14 +121,62 @@ void request_wake(struct request *rq);
 /* On the coroutine: leave it for ever with that state. */
 _Noreturn void request_leave(struct request *rq, enum request_state state);
 
-/* --- stages (serve.c) --- */
+/* On the coroutine: wait so long. */
+void request_pause(struct request *rq, uint32_t ms);
+
+/* The attempt is over, its task is not (offload.c). */
+void task_leave(struct request *rq);
+
+/* --- stages (serve.c, context.c, body.c) --- */
 void serve(void *rq);
 const struct problem *query_parse(struct request *rq);
 const struct problem *context_choose(struct request *rq);
+const struct problem *body_parse(struct request *rq);
+const struct problem *once_parse(struct request *rq);
+
+/* Are the settings as they are in the database, as far as this machine
+ * knows? */
+bool settings_good(const struct shop *shop);
+const struct problem *context_of(const struct shop *shop,
+                                 const struct route *route, shop_str_t accept,
+                                 const char *locale, const char *currency,
+                                 struct context *out, const char **wrong);
+
+/* --- transactions (commit.c, once.c) --- */
+struct tx *request_tx(struct request *rq);      /* waits; fails              */
+void once_begin(struct request *rq);            /* may stage a stored answer */
+void once_store(struct request *rq);
+void commit(struct request *rq);
+_Noreturn void fail_database(struct request *rq, const char *statement,
+                             const struct db_wait *w);
+
+/* What a query has come to, or NULL when it was never sent (sql.c). */
+const struct db_wait *sql_wait(const struct query *q);
+
+/* --- kept answers (kept.c) --- */
+
+/* True: answered from the cache, on the loop's stack. */
+bool kept_serve(struct shop *shop, const struct match *m,
+                const shop_request_t *in, const shop_sink_ops_t *sink,
+                void *ctx);
+void kept_key(struct request *rq);
+const char *tag_text(struct request *rq, const char *kind, uuid id);
+
+/* PostgreSQL cannot answer: stage an old answer if there is one. */
+bool kept_serve_old(struct request *rq);
+
+/* On the coroutine: wait while somebody else makes the same answer; true when
+ * it is staged. */
+bool kept_fill(struct request *rq);
+
+void kept_store(struct request *rq);
 
 /* --- answers (reply.c) --- */
 void stage_problem(struct request *rq, const struct problem *p);
+void header_add(struct request *rq, const char *name, const char *value);
+void answer_finish(struct request *rq);         /* the headers of all        */
 void answer_send(struct request *rq);
+bool etag_known(shop_str_t if_none_match, shop_str_t etag);
 
 /* --- cursors (page.c) --- */
 void page_parse(struct request *rq, const char *name, const char *value,

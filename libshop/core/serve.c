@@ -1,9 +1,9 @@
 /*
- * serve.c - the story of one request, in its coroutine: query, context,
- * handler; and the functions by which a handler reads and leaves.
+ * serve.c - the story of one request, in its coroutine: who asks, for what,
+ * handler, commit; and the functions by which a handler reads and leaves.
  *
- * What stands above "for handlers" returns a problem or NULL; what stands
- * below fails and does not return.
+ * What stands above "the story" returns a problem or NULL; what stands below
+ * fails and does not return.
  */
 #include "core/problem.h"
 #include "core/request.h"
@@ -11,8 +11,11 @@
 #include "core/worker.h"
 
 #include <stdio.h>
+#include <strings.h>
 
-#define SETTINGS_MS  1000       /* what a merchant changes shows after this  */
+#include "core/env.h"
+
+#define SEEN_MS  60000
 
 
 /* One name=value: locale, currency, paging, or the route's own. */
@@ -121,72 +124,140 @@ query_parse(struct request *rq)
 }
 
 
-/* The settings, read again when they are older than a second.  Requests that
- * come meanwhile go on with the old ones. */
-static void
-settings_refresh(struct request *rq, const struct domain *d)
-{
-    struct settings *s = &rq->shop->settings;
-    struct arena     fresh = { 0 };
-    void            *data;
+/* --- who may ------------------------------------------------------------- */
 
-    if (s->data != NULL && shop_now_ms(rq->shop) - s->loaded_ms < SETTINGS_MS)
+
+/* The token of "Bearer TOKEN"; RFC 6750. */
+static shop_str_t
+bearer(const struct request *rq)
+{
+    shop_str_t given = rq->in->header[SHOP_H_AUTHORIZATION];
+
+    if (given.len <= 7 || strncasecmp(given.data, "Bearer ", 7) != 0)
+        return (shop_str_t) { NULL, 0 };
+    while (given.len > 7 && given.data[7] == ' ') {
+        given.data++;
+        given.len--;
+    }
+
+    return (shop_str_t) { given.data + 7, given.len - 7 };
+}
+
+
+/* Where everyone may, nobody is asked who he is. */
+static const struct problem *
+caller_find(struct request *rq)
+{
+    shop_str_t token = bearer(rq);
+    bool       known = false;
+
+    if (rq->route->may == PUBLIC)
+        return NULL;
+    if (token.len == 0)
+        return &unauthenticated;
+
+    for (size_t i = 0; domains[i] != NULL && !known; i++) {
+        if (domains[i]->authenticate != NULL)
+            known = domains[i]->authenticate(rq, token.data, token.len,
+                                             &rq->caller);
+    }
+    if (!known)
+        return &invalid_token;
+
+    return (rq->caller.scopes & rq->route->may) == 0 ? &forbidden : NULL;
+}
+
+
+static const struct problem *
+precondition(struct request *rq)
+{
+    return (rq->route->flags & IF_MATCH)
+           && rq->in->header[SHOP_H_IF_MATCH].len == 0 ? &if_match_required
+                                                       : NULL;
+}
+
+
+/* Is it a minute since this worker noted that the caller was here?  Two that
+ * meet in one place are noted more often than that. */
+static bool
+is_news(struct request *rq)
+{
+    struct sighting *s = &rq->shop->seen[rq->caller.id.b[15] % SIGHTINGS];
+    uint64_t         now = shop_now_ms(rq->shop);
+
+    if (rq->caller.kind != KEY
+        || (uuid_equal(s->id, rq->caller.id) && now - s->ms < SEEN_MS))
+        return false;
+
+    s->id = rq->caller.id;
+    s->ms = now;
+
+    return true;
+}
+
+
+static void
+note_caller(struct request *rq)
+{
+    for (size_t i = 0; domains[i] != NULL; i++) {
+        if (domains[i]->seen != NULL)
+            domains[i]->seen(rq);
+    }
+}
+
+
+/* --- the story ----------------------------------------------------------- */
+
+
+/* What is refused here has cost no transaction. */
+static const struct problem *
+admit(struct request *rq)
+{
+    static const struct problem *(*const steps[])(struct request *rq) = {
+        caller_find, query_parse, context_choose, precondition, once_parse,
+        body_parse,
+    };
+    const struct problem *p = NULL;
+
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !p; i++)
+        p = steps[i](rq);
+
+    return p;
+}
+
+
+/* Once with the key, whatever the number of attempts and repetitions. */
+static void
+change(struct request *rq)
+{
+    rq->in_tx = true;
+    once_begin(rq);
+    if (rq->answer.replayed)
         return;
 
-    s->loaded_ms = shop_now_ms(rq->shop);
-    data = d->settings_load(rq, &fresh);
-    if (data == NULL) {
-        arena_reset(&fresh);
-        fail(rq, &out_of_memory);
-    }
-    arena_reset(&s->arena);
-    s->arena = fresh;
-    s->data = data;
+    rq->route->handler(rq);
+    if (is_news(rq))
+        note_caller(rq);
+    once_store(rq);
+    commit(rq);
 }
 
 
-/* The settings may be replaced while this request waits: it keeps copies. */
-static const struct problem *
-context_keep(struct request *rq)
+static void
+show(struct request *rq)
 {
-    const char **text[] = { &rq->context.channel, &rq->context.locale,
-                            &rq->context.fallback, &rq->context.currency };
+    bool kept = rq->route->flags & CACHED;
 
-    for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
-        if (*text[i] != NULL)
-            *text[i] = arena_copy(&rq->attempt, *text[i], strlen(*text[i]));
+    if (kept && kept_fill(rq))
+        return;
+    rq->route->handler(rq);
+    if (kept)
+        kept_store(rq);
+    if (is_news(rq)) {
+        rq->in_tx = true;
+        note_caller(rq);
+        commit(rq);
     }
-
-    return rq->context.channel == NULL ? &out_of_memory : NULL;
-}
-
-
-const struct problem *
-context_choose(struct request *rq)
-{
-    const struct domain  *d = NULL;
-    const struct problem *p;
-    const char           *wrong = NULL, *languages = NULL;
-    shop_str_t            accept = rq->in->header[SHOP_H_ACCEPT_LANGUAGE];
-
-    for (size_t i = 0; domains[i] != NULL; i++) {
-        if (domains[i]->context_of != NULL)
-            d = domains[i];
-    }
-    if (d == NULL || rq->route->axes == 0)
-        return NULL;
-    settings_refresh(rq, d);
-
-    if (accept.len != 0)
-        languages = arena_copy(&rq->attempt, accept.data, accept.len);
-
-    p = d->context_of(rq->shop->settings.data, rq->route->axes,
-                      rq->context.locale, rq->context.currency, languages,
-                      &rq->context, &wrong);
-    if (p != NULL && wrong != NULL)
-        fault_add(&rq->faults, NULL, wrong, p->code, p->title);
-
-    return p != NULL ? p : context_keep(rq);
 }
 
 
@@ -194,14 +265,18 @@ void
 serve(void *data)
 {
     struct request       *rq = data;
-    const struct problem *p = query_parse(rq);
+    const struct problem *p;
 
+    if (rq->route->flags & CACHED)
+        kept_key(rq);
+    p = admit(rq);
     if (p != NULL)
         fail(rq, p);
-    if (!(rq->route->flags & NO_DB) && (p = context_choose(rq)) != NULL)
-        fail(rq, p);
 
-    rq->route->handler(rq);
+    if (rq->route->flags & TX)
+        change(rq);
+    else
+        show(rq);
     rq->state = DONE;
 }
 
@@ -209,10 +284,20 @@ serve(void *data)
 /* --- for handlers -------------------------------------------------------- */
 
 
+/* Does it mean that PostgreSQL cannot answer? */
+static bool
+is_outage(const struct problem *p)
+{
+    return p == &database_unavailable || p == &database_timeout
+           || p == &overloaded;
+}
+
+
 _Noreturn void
 fail(struct request *rq, const struct problem *p)
 {
-    stage_problem(rq, p);
+    if (!is_outage(p) || !kept_serve_old(rq))
+        stage_problem(rq, p);
     request_leave(rq, FAILED);
 }
 
@@ -266,6 +351,13 @@ request_query(struct request *rq, const struct field *shape)
 {
     (void) shape;
     return rq->query;
+}
+
+
+const struct caller *
+caller(struct request *rq)
+{
+    return &rq->caller;
 }
 
 
@@ -326,4 +418,33 @@ uuid_is_none(uuid id)
     static const uuid none;
 
     return memcmp(&id, &none, sizeof(id)) == 0;
+}
+
+
+bool
+uuid_equal(uuid a, uuid b)
+{
+    return memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+
+uuid
+new_id(struct request *rq)
+{
+    uint8_t random[10];
+
+    if (shop_env.random(random, sizeof(random)) != 0)
+        fail(rq, &internal_error);
+
+    return uuid_v7(shop_env.now_us(), random);
+}
+
+
+const char *
+id_of(struct request *rq, const char *prefix, uuid id)
+{
+    char text[26];
+
+    uuid_base32(text, id);
+    return text_of(rq, "%s_%.26s", prefix, text);
 }

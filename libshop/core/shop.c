@@ -15,6 +15,8 @@
 #include "core/sql.h"
 #include "core/worker.h"
 
+#define OUTAGE_MS  1000         /* see patience_ms()                         */
+
 
 void
 shop_log(const struct shop *shop, int level, const char *format, ...)
@@ -37,6 +39,44 @@ shop_log(const struct shop *shop, int level, const char *format, ...)
 /* --- a request's comings and goings -------------------------------------- */
 
 
+/* Undo what the attempt began and has not committed. */
+static void
+attempt_end(struct request *rq)
+{
+    rq->shop->ops->timer_del(rq->shop->host, &rq->pause);
+    task_leave(rq);
+    arena_reset(&rq->attempt);
+    db_tx_end(&rq->tx);
+}
+
+
+/* From the start, with nothing left of the attempt before. */
+static bool
+attempt_again(struct request *rq)
+{
+    attempt_end(rq);
+    rq->tx = (struct tx) { 0 };
+    rq->in_tx = rq->tx_asked = rq->waiting = false;
+    rq->once = (struct query) { 0 };
+    rq->once_key = rq->cursor = NULL;
+    rq->page = (struct page) { 0 };
+    rq->context = (struct context) { 0 };
+    rq->answer = (struct staged) { 0 };
+    rq->touch.n = 0;
+    rq->touch.all = false;
+    rq->faults.n = 0;
+    rq->faults.status = 0;
+    rq->state = RUNNING;
+    rq->attempts++;
+
+    rq->coro = coro_make(&rq->shop->coros, serve, rq);
+    if (rq->coro == NULL)
+        stage_problem(rq, &overloaded);
+
+    return rq->coro != NULL;
+}
+
+
 static void
 request_end(struct request *rq)
 {
@@ -48,7 +88,8 @@ request_end(struct request *rq)
     *rq->prev = rq->next;
     if (rq->next != NULL)
         rq->next->prev = rq->prev;
-    arena_reset(&rq->attempt);
+    attempt_end(rq);
+    arena_reset(&rq->perm);
     shop_env.release(rq);
     shop->count[COUNT_CORO_LIVE] = shop->coros.live;
 }
@@ -58,13 +99,15 @@ request_end(struct request *rq)
 static bool
 request_run(struct request *rq)
 {
-    bool alive = coro_resume(rq->coro) == 1;
+    do {
+        bool alive = coro_resume(rq->coro) == 1;
 
-    if (alive && rq->state == RUNNING)
-        return false;
-    if (alive)
-        coro_abandon(rq->coro);
-    rq->coro = NULL;
+        if (alive && rq->state == RUNNING)
+            return false;
+        if (alive)
+            coro_abandon(rq->coro);
+        rq->coro = NULL;
+    } while (rq->state == AGAIN && attempt_again(rq));
     request_end(rq);
 
     return true;
@@ -100,6 +143,28 @@ request_wake(struct request *rq)
 }
 
 
+static void
+pause_over(shop_timer_t *t)
+{
+    struct request *rq = t->ctx;
+
+    rq->pause.ctx = NULL;
+    request_wake(rq);
+}
+
+
+void
+request_pause(struct request *rq, uint32_t ms)
+{
+    rq->pause.fire = pause_over;
+    rq->pause.ctx = rq;
+    rq->shop->ops->timer_set(rq->shop->host, &rq->pause, ms,
+                             SHOP_TIMER_FOREGROUND);
+    while (rq->pause.ctx != NULL)
+        request_wait(rq);
+}
+
+
 _Noreturn void
 request_leave(struct request *rq, enum request_state state)
 {
@@ -109,13 +174,20 @@ request_leave(struct request *rq, enum request_state state)
 }
 
 
+/* Between COMMIT and its outcome nobody can say that nothing was done. */
 static void
 deadline_fired(shop_timer_t *t)
 {
     struct request *rq = t->ctx;
 
     COUNT(rq->shop, DEADLINES, 1);
-    request_stop(rq, &deadline_exceeded);
+    coro_abandon(rq->coro);
+    rq->coro = NULL;
+    if (rq->tx.committing)
+        stage_problem(rq, &outcome_unknown);
+    else if (!kept_serve_old(rq))
+        stage_problem(rq, &deadline_exceeded);
+    request_end(rq);
 }
 
 
@@ -157,6 +229,7 @@ answer_at_once(struct request *rq, const struct problem *p)
     }
     answer_send(rq);
     arena_reset(&rq->attempt);
+    arena_reset(&rq->perm);
     shop_env.release(rq);
 }
 
@@ -176,6 +249,7 @@ request_make(struct shop *shop, const shop_request_t *in,
     rq->sink = sink;
     rq->sink_ctx = ctx;
     rq->faults.arena = &rq->attempt;
+    rq->keep.state = "-";
     rq->start_us = shop_env.mono_us();
 
     return rq;
@@ -198,26 +272,80 @@ request_link(struct request *rq)
 }
 
 
-SHOP_API int
-shop_submit(shop_t *shop, const shop_request_t *in,
-            const shop_sink_ops_t *sink, void *ctx, shop_call_t **out)
+/* The request outlives its client, so it keeps what it was sent. */
+static int
+own_copy(struct request *rq)
 {
-    struct request *rq = request_make(shop, in, sink, ctx);
+    shop_str_t  *parts[5 + SHOP_H_COUNT];
+    size_t       n = 0;
 
-    if (rq == NULL)
-        return SHOP_E_NOMEM;
+    rq->own = *rq->in;
+    parts[n++] = &rq->own.method;
+    parts[n++] = &rq->own.path;
+    parts[n++] = &rq->own.query;
+    parts[n++] = &rq->own.body;
+    parts[n++] = &rq->own.request_id;
+    for (unsigned i = 0; i < SHOP_H_COUNT; i++)
+        parts[n++] = &rq->own.header[i];
 
-    COUNT(shop, REQUESTS, 1);
-    route_find(shop->routes, method_parse(in->method), in->path, &rq->match);
-    rq->route = rq->match.route;
-    if (rq->route != NULL)
-        rq->coro = coro_make(&shop->coros, serve, rq);
-    if (rq->coro == NULL) {
-        if (rq->route != NULL) {
-            COUNT(shop, CORO_REFUSED, 1);
-            rq->match.methods = 0;
-        }
-        answer_at_once(rq, rq->route != NULL ? &overloaded : &not_found);
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i]->data == NULL)
+            continue;
+        parts[i]->data = arena_copy(&rq->perm, parts[i]->data, parts[i]->len);
+        if (parts[i]->data == NULL)
+            return SHOP_E_NOMEM;
+    }
+    rq->in = &rq->own;
+    route_find(rq->shop->routes, rq->route->method, rq->in->path, &rq->match);
+
+    return SHOP_OK;
+}
+
+
+/* A coroutine for the request, or the problem that answers it at once. */
+static const struct problem *
+request_begin(struct request *rq)
+{
+    if (rq->route == NULL)
+        return &not_found;
+
+    rq->match.methods = 0;
+    if ((rq->route->flags & TX) && own_copy(rq) != SHOP_OK)
+        return &out_of_memory;
+
+    rq->coro = coro_make(&rq->shop->coros, serve, rq);
+    rq->attempts = 1;
+    if (rq->coro == NULL)
+        COUNT(rq->shop, CORO_REFUSED, 1);
+
+    return rq->coro == NULL ? &overloaded : NULL;
+}
+
+
+/* While nothing is fresh PostgreSQL may be gone without a word: who has an
+ * old answer to fall back on does not wait for long. */
+static uint32_t
+patience_ms(const struct request *rq)
+{
+    struct shop *shop = rq->shop;
+    uint32_t     ms = shop->conf.deadline_ms;
+
+    if (!(rq->route->flags & CACHED) || ms <= OUTAGE_MS
+        || cache_lease_good(&shop->cache, shop_now_ms(shop)))
+        return ms;
+
+    return OUTAGE_MS;
+}
+
+
+static int
+submit(struct request *rq, shop_call_t **out)
+{
+    struct shop          *shop = rq->shop;
+    const struct problem *p = request_begin(rq);
+
+    if (p != NULL) {
+        answer_at_once(rq, p);
         return SHOP_OK;
     }
 
@@ -227,11 +355,35 @@ shop_submit(shop_t *shop, const shop_request_t *in,
     if (request_run(rq))
         return SHOP_OK;
 
-    shop->ops->timer_set(shop->host, &rq->deadline, shop->conf.deadline_ms,
+    shop->ops->timer_set(shop->host, &rq->deadline, patience_ms(rq),
                          SHOP_TIMER_FOREGROUND);
     *out = (shop_call_t *) rq;
 
     return SHOP_AGAIN;
+}
+
+
+SHOP_API int
+shop_submit(shop_t *shop, const shop_request_t *in,
+            const shop_sink_ops_t *sink, void *ctx, shop_call_t **out)
+{
+    struct match    m;
+    struct request *rq;
+
+    COUNT(shop, REQUESTS, 1);
+    route_find(shop->routes, method_parse(in->method), in->path, &m);
+    if (m.route != NULL && (m.route->flags & CACHED)
+        && kept_serve(shop, &m, in, sink, ctx))
+        return SHOP_OK;
+
+    rq = request_make(shop, in, sink, ctx);
+    if (rq == NULL)
+        return SHOP_E_NOMEM;
+
+    rq->match = m;
+    rq->route = m.route;
+
+    return submit(rq, out);
 }
 
 
@@ -242,7 +394,8 @@ shop_detach(shop_call_t *call)
 
     COUNT(rq->shop, DETACHED, 1);
     rq->sink = NULL;
-    request_stop(rq, &shutting_down);
+    if (!(rq->route->flags & TX))
+        request_stop(rq, &shutting_down);
 }
 
 
@@ -383,6 +536,7 @@ shop_open(shop_t **out, const shop_conf_t *conf, const shop_host_ops_t *ops,
         shop_env.release(shop);
         return rc;
     }
+    poll_open(&shop->poller, shop);
     *out = shop;
 
     return SHOP_OK;
@@ -403,6 +557,7 @@ shop_close(shop_t *shop)
     while (shop->live != NULL)
         request_stop(shop->live, &shutting_down);
 
+    poll_close(&shop->poller);
     db_close(shop->db);
     cache_leave(&shop->cache);
     coro_pool_done(&shop->coros);

@@ -15,28 +15,39 @@
 
 /* A statement on its way; `wait` first, so that the lane's pointer is ours. */
 struct running {
-    struct db_wait  wait;
-    struct query   *query;
-    const char     *values[PARAMS_MAX];
-    uint64_t        since_us;
+    struct db_wait   wait;
+    struct request  *rq;
+    const char      *values[PARAMS_MAX];
+    uint64_t         since_us;
 };
+
+/* Core's own, beside those of the domains. */
+extern const struct stmt *const once_statements[];
+
+
+static int
+statements_check(const struct stmt *const *s, char *error, size_t size)
+{
+    for (; s != NULL && *s != NULL; s++) {
+        if (sql_bind_check(*s, error, size) != 0)
+            return -1;
+        if (*(*s)->slot == 0)
+            *(*s)->slot = sql_next_slot();
+    }
+
+    return 0;
+}
 
 
 int
 sql_statements_check(char *error, size_t size)
 {
-    for (size_t d = 0; domains[d] != NULL; d++) {
-        const struct stmt *const *s = domains[d]->statements;
+    int rc = statements_check(once_statements, error, size);
 
-        for (; s != NULL && *s != NULL; s++) {
-            if (sql_bind_check(*s, error, size) != 0)
-                return -1;
-            if (*(*s)->slot == 0)
-                *(*s)->slot = sql_next_slot();
-        }
-    }
+    for (size_t d = 0; domains[d] != NULL && rc == 0; d++)
+        rc = statements_check(domains[d]->statements, error, size);
 
-    return 0;
+    return rc;
 }
 
 
@@ -44,9 +55,8 @@ static void
 wake(struct db_wait *w)
 {
     struct running *r = w->ctx;
-    struct request *rq = r->query->rq;
 
-    request_wake(rq);
+    request_wake(r->rq);
 }
 
 
@@ -62,6 +72,24 @@ forget(void *data)
 }
 
 
+/* What changes something without a transaction would be lost to it. */
+static void
+send(struct request *rq, const struct stmt *st, const struct db_call *call,
+     struct db_wait *w)
+{
+    if (rq->in_tx) {
+        db_tx_query(request_tx(rq), call, w);
+    } else if (!st->writes) {
+        db_read(rq->shop->db, st->lane, call, w);
+    } else {
+        shop_log(rq->shop, SHOP_LOG_ERROR, "statement %s writes, but %s %s "
+                 "has no transaction", st->name,
+                 method_name(rq->route->method), rq->route->path);
+        fail(rq, &internal_error);
+    }
+}
+
+
 void
 sql_start(struct request *rq, struct query *q, const struct stmt *st,
           const void *in, const struct arg *args)
@@ -74,42 +102,20 @@ sql_start(struct request *rq, struct query *q, const struct stmt *st,
         fail(rq, &out_of_memory);
 
     *q = (struct query) { .rq = rq, .entry = r, .stmt = st };
-    r->query = q;
+    r->rq = rq;
     r->wait.wake = wake;
     r->wait.ctx = r;
     r->since_us = shop_env.mono_us();
-    db_read(rq->shop->db, st->lane, &call, &r->wait);
+    send(rq, st, &call, &r->wait);
 }
 
 
-/* What an error of PostgreSQL means to a client.  Never its words: they may
- * hold values. */
-static _Noreturn void
-fail_sql(struct request *rq, const struct stmt *st, const struct db_wait *w)
+const struct db_wait *
+sql_wait(const struct query *q)
 {
-    static const struct {
-        const char            *state;
-        const struct problem  *p;
-    } map[] = {
-        { "57014", &database_timeout },
-        { "42P01", &not_migrated },
-        { "42703", &not_migrated },
-        { "42883", &not_migrated },
-        { "42501", &not_migrated },
-    };
+    const struct running *r = q->entry;
 
-    if (w->outcome == DB_BUSY)
-        fail(rq, &overloaded);
-    if (w->outcome != DB_ERROR)
-        fail(rq, &database_unavailable);
-
-    shop_log(rq->shop, SHOP_LOG_ERROR, "statement %s failed with %s",
-             st->name, w->sqlstate);
-    for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
-        if (strcmp(map[i].state, w->sqlstate) == 0)
-            fail(rq, map[i].p);
-    }
-    fail(rq, &internal_error);
+    return r == NULL ? NULL : &r->wait;
 }
 
 
@@ -123,7 +129,7 @@ result_of(struct request *rq, struct query *q)
 
     rq->db_us += (uint32_t) (shop_env.mono_us() - r->since_us);
     if (r->wait.outcome != DB_ROWS)
-        fail_sql(rq, q->stmt, &r->wait);
+        fail_database(rq, q->stmt->name, &r->wait);
 
     return r->wait.result;
 }

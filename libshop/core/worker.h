@@ -9,13 +9,23 @@
 #include "core/core.h"
 #include "core/coro.h"
 #include "core/db.h"
+#include "core/poll.h"
 #include "core/route.h"
 #include "shop.h"
 
 struct settings {               /* what context_of() reads                   */
     struct arena    arena;
     void           *data;       /* NULL: not loaded                          */
+    uint64_t        born;       /* cache_clock() before they were read       */
     uint64_t        loaded_ms;
+    uint64_t        asked_ms;   /* somebody reads them since; 0: nobody      */
+};
+
+#define SIGHTINGS  64
+
+struct sighting {               /* of a caller, by this worker               */
+    uuid      id;
+    uint64_t  ms;
 };
 
 struct shop {
@@ -30,6 +40,8 @@ struct shop {
     struct arena              arena;    /* lives as long as the shop         */
     struct request           *live;
     struct settings           settings;
+    struct poller             poller;
+    struct sighting           seen[SIGHTINGS];
     bool                      draining;
     uint64_t                 *count;    /* cache_counters()                  */
     struct route_count       *by_route;

@@ -89,13 +89,15 @@ is($again->{status}, 304, 'not modified');
 
 # An old slug leads to the new one.
 sql("UPDATE slugs SET slug = 'jar-1' WHERE slug = 'pot-1'");
+polled();
 $res = get('/api/v1/products/pot-1');
 is($res->{status}, 301, 'moved');
 is($res->{headers}{location}, '/api/v1/products/jar-1', 'to its new slug');
 
-# A change is seen at once, and what is not active is not there.
+# A change is seen with the next poll, and what is not active is not there.
 sql("UPDATE products SET status = 'archived', archived_at = shop_now()
       WHERE handle = 'pot-3'");
+polled();
 is_problem(get('/api/v1/products/' . $pot->{id} =~ s/01$/03/r), 404,
            'not_found');
 

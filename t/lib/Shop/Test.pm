@@ -37,7 +37,7 @@ our @EXPORT = (@Test::More::EXPORT, qw(
     start_shop stop_shop done top_folder
     get post put patch del request connection new_connection
     ok_json is_problem as_key as_nobody shopctl
-    sql sql_value sql_as database_url wait_for status
+    sql sql_value sql_as database_url wait_for polled status
     reload signal_nginx workers log_text allow_log
     pg_stop pg_start pg_restart pg_kill
 ));
@@ -520,6 +520,16 @@ sub wait_for {
             . "\n" if time > $until;
         sleep 0.02;
     }
+}
+
+
+# Until nginx has seen what was changed in psql before: a poll that was sent
+# afterwards has been answered, so two more than now.
+sub polled {
+    my $polls = status()->{counters}{polls_total};
+
+    wait_for(sub { status()->{counters}{polls_total} >= $polls + 2 },
+             'changes are polled');
 }
 
 

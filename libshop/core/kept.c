@@ -1,0 +1,392 @@
+/*
+ * kept.c - answers that are kept: found before any coroutine is made, stored
+ * when they have been made.
+ *
+ * The key is the address as it was sent, and what the answer depends on
+ * besides: language, currency, encoding.  Two spellings of one address are two
+ * entries, which costs memory but no time.  Language and currency in the key
+ * are those of the headers and the shop; what the query says of them is in
+ * the address.
+ *
+ * What is kept beside the body is a block of headers: each as its two
+ * lengths, name and value; the first is the media type.
+ *
+ * Functions return codes, except tag(), tag_id() and valid_for(), which are a
+ * handler's.
+ */
+#include <stdio.h>
+
+#include "core/env.h"
+#include "core/problem.h"
+#include "core/request.h"
+#include "core/text.h"
+#include "core/worker.h"
+
+#define KEY_MAX       1024
+#define FILL_MAX_MS   2000      /* then another one may fill                 */
+#define FILL_LOOK_MS  3         /* look again so often ...                   */
+#define FILL_LOOKS    100       /* ... so many times                         */
+
+struct taker {                  /* memory for an entry that was found        */
+    const shop_sink_ops_t  *sink;
+    void                   *ctx;
+};
+
+
+/* --- the key ------------------------------------------------------------- */
+
+
+static size_t
+add(char *out, size_t at, const char *text, size_t n)
+{
+    if (at + n + 1 > KEY_MAX)
+        return KEY_MAX + 1;
+    if (n != 0)
+        memcpy(out + at, text, n);
+    out[at + n] = '\n';
+
+    return at + n + 1;
+}
+
+
+/* 0 when it is too long, or when the shop does not know its settings yet. */
+static size_t
+key_text(const struct shop *shop, const struct route *route,
+         const shop_request_t *in, char out[KEY_MAX])
+{
+    struct context  c = { 0 };
+    const char     *wrong;
+    size_t          at;
+
+    if (route->axes != 0 && shop->settings.data == NULL)
+        return 0;
+
+    at = add(out, 0, in->path.data, in->path.len);
+    at = add(out, at, in->query.data, in->query.len);
+    if (route->axes != 0
+        && context_of(shop, route, in->header[SHOP_H_ACCEPT_LANGUAGE], NULL,
+                      NULL, &c, &wrong) == NULL)
+    {
+        at = add(out, at, c.channel, strlen(c.channel));
+        at = add(out, at, c.locale, strlen(c.locale));
+        at = add(out, at, c.currency, strlen(c.currency));
+    }
+
+    return at <= KEY_MAX ? at : 0;
+}
+
+
+/* --- finding ------------------------------------------------------------- */
+
+
+static void *
+take(void *data, size_t size)
+{
+    const struct taker *t = data;
+
+    return t->sink->alloc(t->ctx, size);
+}
+
+
+/* The block of headers, taken apart. */
+static size_t
+head_read(shop_str_t head, shop_header_t *out)
+{
+    const char *at = head.data, *end = head.data + head.len;
+    size_t      n = 0;
+
+    while (at < end && n < HEADERS_MAX) {
+        size_t  name = (uint8_t) at[0];
+        size_t  value = (uint8_t) at[1] | (size_t) (uint8_t) at[2] << 8;
+
+        at += 3;
+        out[n].name = (shop_str_t) { at, name };
+        out[n++].value = (shop_str_t) { at + name, value };
+        at += name + value;
+    }
+
+    return n;
+}
+
+
+/* An entry as an answer; `h` has room for two headers more than HEADERS_MAX. */
+static void
+entry_answer(const struct cache_entry *e, const char *state,
+             shop_str_t if_none_match, shop_header_t *h, shop_answer_t *a)
+{
+    static const struct { const char *state; shop_str_t text; } shown[] = {
+        { "hit", { "shop; hit", 9 } }, { "stale", { "shop; fwd=stale", 15 } },
+    };
+    size_t n = head_read(e->head, h);
+
+    a->status = e->status;
+    a->content_type = h[0].value;
+    a->body = e->body;
+    a->headers = h + 1;
+    for (size_t i = 1; i < n; i++) {
+        if (h[i].name.len == 4 && memcmp(h[i].name.data, "ETag", 4) == 0
+            && etag_known(if_none_match, h[i].value))
+        {
+            a->status = 304;
+            a->body.len = 0;
+        }
+    }
+    h[n].name = (shop_str_t) { "Cache-Status", 12 };
+    h[n].value = shown[strcmp(state, "hit") != 0].text;
+    a->n_headers = n;
+    a->cache = state;
+}
+
+
+static void
+hit_count(struct shop *shop, const struct match *m, int status,
+          uint64_t start_us)
+{
+    struct route_count *c = &shop->by_route[m->id];
+
+    COUNT(shop, CACHE_HITS, 1);
+    c->status[status / 100 - 1]++;
+    c->us += shop_env.mono_us() - start_us;
+}
+
+
+bool
+kept_serve(struct shop *shop, const struct match *m, const shop_request_t *in,
+           const shop_sink_ops_t *sink, void *ctx)
+{
+    uint64_t           start_us = shop_env.mono_us();
+    char               text[KEY_MAX];
+    struct cache_key   key;
+    struct cache_entry e;
+    struct taker       t = { sink, ctx };
+    shop_header_t      h[HEADERS_MAX + 1];
+    shop_answer_t      a = { 0 };
+    size_t             n = key_text(shop, m->route, in, text);
+
+    if (n == 0 || !settings_good(shop))
+        return false;
+    cache_key_init(&shop->cache, &key, text, n);
+    if (cache_get(&shop->cache, &key, shop_now_ms(shop), 0, take, &t, &e)
+        != CACHE_FRESH)
+        return false;
+
+    entry_answer(&e, "hit", in->header[SHOP_H_IF_NONE_MATCH], h, &a);
+    a.route = m->route->path;
+    a.caller = "anonymous";
+    hit_count(shop, m, a.status, start_us);
+    sink->respond(ctx, &a);
+
+    return true;
+}
+
+
+/* --- a request that found nothing ---------------------------------------- */
+
+
+static void *
+take_attempt(void *data, size_t size)
+{
+    return arena_alloc(data, size);
+}
+
+
+/* Stage an entry: it is sent like any other answer. */
+static void
+stage_entry(struct request *rq, const struct cache_entry *e,
+            const char *state)
+{
+    shop_header_t h[HEADERS_MAX + 1];
+    shop_answer_t a = { 0 };
+
+    entry_answer(e, state, rq->in->header[SHOP_H_IF_NONE_MATCH], h, &a);
+    rq->answer.status = a.status;
+    rq->answer.type = arena_copy(&rq->attempt, a.content_type.data,
+                                 a.content_type.len);
+    rq->answer.body = a.body.data;
+    rq->answer.len = a.body.len;
+    rq->answer.n_headers = a.n_headers;
+    memcpy(rq->answer.headers, a.headers, a.n_headers * sizeof(h[0]));
+    rq->answer.finished = true;
+    rq->keep.state = state;
+    if (rq->answer.type == NULL)
+        stage_problem(rq, &out_of_memory);
+}
+
+
+static enum cache_state
+look(struct request *rq, uint32_t stale_ms, struct cache_entry *e)
+{
+    struct shop *shop = rq->shop;
+
+    if (rq->keep.key.text == NULL)
+        return CACHE_MISS;
+
+    return cache_get(&shop->cache, &rq->keep.key, shop_now_ms(shop), stale_ms,
+                     take_attempt, &rq->attempt, e);
+}
+
+
+bool
+kept_serve_old(struct request *rq)
+{
+    struct cache_entry e;
+
+    if (look(rq, rq->shop->conf.cache_stale_ms, &e) == CACHE_MISS)
+        return false;
+
+    COUNT(rq->shop, CACHE_STALE, 1);
+    stage_entry(rq, &e, "stale");
+
+    return true;
+}
+
+
+void
+kept_key(struct request *rq)
+{
+    char   text[KEY_MAX];
+    char  *copy;
+    size_t n = key_text(rq->shop, rq->route, rq->in, text);
+
+    rq->keep.until_ms = UINT64_MAX;
+    copy = n == 0 ? NULL : arena_copy(&rq->attempt, text, n);
+    if (copy != NULL)
+        cache_key_init(&rq->shop->cache, &rq->keep.key, copy, n);
+}
+
+
+static void
+fill_end(void *data)
+{
+    struct request *rq = data;
+
+    cache_fill_end(&rq->shop->cache, &rq->keep.fill_key);
+}
+
+
+static bool
+fill_begin(struct request *rq)
+{
+    struct shop *shop = rq->shop;
+
+    if (!cache_fill_begin(&shop->cache, &rq->keep.key, shop_now_ms(shop),
+                          FILL_MAX_MS))
+        return false;
+
+    rq->keep.fill_key = rq->keep.key;
+    if (arena_cleanup(&rq->attempt, fill_end, rq) == NULL)
+        fill_end(rq);
+
+    return true;
+}
+
+
+/* One makes the answer, the others wait for it; and when that one takes too
+ * long, each makes its own. */
+bool
+kept_fill(struct request *rq)
+{
+    struct cache_entry e;
+
+    COUNT(rq->shop, CACHE_MISSES, 1);
+    rq->keep.state = "miss";
+    if (rq->keep.key.text == NULL)
+        return false;
+
+    for (unsigned i = 0; i < FILL_LOOKS && !fill_begin(rq); i++) {
+        request_pause(rq, FILL_LOOK_MS);
+        if (look(rq, 0, &e) == CACHE_FRESH) {
+            stage_entry(rq, &e, "hit");
+            return true;
+        }
+    }
+    rq->keep.born = cache_clock(&rq->shop->cache);
+
+    return false;
+}
+
+
+static void
+head_add(struct buf *b, const char *name, size_t n, const char *value,
+         size_t n_value)
+{
+    buf_char(b, (char) n);
+    buf_char(b, (char) (n_value & 0xff));
+    buf_char(b, (char) (n_value >> 8));
+    buf_add(b, name, n);
+    buf_add(b, value, n_value);
+}
+
+
+void
+kept_store(struct request *rq)
+{
+    struct keeping     *k = &rq->keep;
+    struct staged      *s = &rq->answer;
+    struct cache_entry  e = { .status = s->status, .born = k->born };
+    struct buf          head;
+
+    if (k->key.text == NULL || s->status != 200 || k->n > CACHE_MAX_TAGS)
+        return;
+
+    answer_finish(rq);
+    buf_init(&head, &rq->attempt, 512);
+    head_add(&head, "Content-Type", 12, s->type, strlen(s->type));
+    for (size_t i = 0; i < s->n_headers; i++)
+        head_add(&head, s->headers[i].name.data, s->headers[i].name.len,
+                 s->headers[i].value.data, s->headers[i].value.len);
+    if (head.failed)
+        return;
+
+    e.head = (shop_str_t) { head.data, head.len };
+    e.body = (shop_str_t) { s->body, s->len };
+    e.stored_ms = shop_now_ms(rq->shop);
+    e.expires_ms = k->until_ms;
+    e.tags = k->tags;
+    e.n_tags = k->n;
+    if (cache_put(&rq->shop->cache, &k->key, &e))
+        COUNT(rq->shop, CACHE_STORED, 1);
+}
+
+
+/* --- for handlers -------------------------------------------------------- */
+
+
+const char *
+tag_text(struct request *rq, const char *kind, uuid id)
+{
+    char text[36];
+
+    uuid_text(text, id);
+    return text_of(rq, "%s:%.36s", kind, text);
+}
+
+
+void
+tag(struct request *rq, const char *kind)
+{
+    struct keeping *k = &rq->keep;
+
+    if (k->n < CACHE_MAX_TAGS)
+        k->tags[k->n] = cache_tag(kind, strlen(kind));
+    k->n++;
+}
+
+
+/* A change of many objects of a kind touches "kind:*" alone. */
+void
+tag_id(struct request *rq, const char *kind, uuid id)
+{
+    tag(rq, tag_text(rq, kind, id));
+    tag(rq, text_of(rq, "%s:*", kind));
+}
+
+
+void
+valid_for(struct request *rq, int64_t seconds)
+{
+    uint64_t until = shop_now_ms(rq->shop) + (uint64_t) seconds * 1000;
+
+    if (seconds != INT_NONE && until < rq->keep.until_ms)
+        rq->keep.until_ms = seconds > 0 ? until : 0;
+}

@@ -1,0 +1,280 @@
+/*
+ * poll.c - the poller: what others changed in the database makes kept answers
+ * stale here.
+ *
+ * Worker 0 asks every 200 ms for the tags of transactions that have become
+ * visible since its last poll: those that the snapshot of that poll did not
+ * see and this one does.  So every committed row is found once, in whatever
+ * order transactions commit, and a long one that is still open makes nothing
+ * stale twice.
+ *
+ * The right to serve from the cache is a lease that each answered poll
+ * renews.  A poll that is not answered in time loses its connection: the
+ * other side may be gone without a word.
+ *
+ * Nothing here returns an error.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/db.h"
+#include "core/hash.h"
+#include "core/poll.h"
+#include "core/sql.h"
+#include "core/worker.h"
+
+#define EVERY_MS      200
+#define LEASE_MS      800
+#define ANSWER_MS     2000
+#define AWAY_MS       480000    /* rows are trimmed at ten minutes           */
+#define TRIM_EVERY    300       /* polls; a minute                           */
+
+static const char ask_text[] =
+    "SELECT pg_current_snapshot(), c.tag"
+    "  FROM (SELECT) one"
+    "  LEFT JOIN cache_change c"
+    "    ON c.xid >= pg_snapshot_xmin($1::pg_snapshot)"
+    "   AND NOT pg_visible_in_snapshot(c.xid, $1::pg_snapshot)";
+
+/* What no longer serves anybody, in bounded portions. */
+static const char *const trims[] = {
+    "DELETE FROM cache_change WHERE ctid = ANY (ARRAY("
+    "SELECT ctid FROM cache_change"
+    " WHERE at < clock_timestamp() - interval '10 minutes' LIMIT 10000))",
+    "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY("
+    "SELECT ctid FROM idempotency_keys"
+    " WHERE created_at < shop_now() - interval '24 hours' LIMIT 1000))",
+};
+
+static void tick(shop_timer_t *t);
+static void answered(struct db_wait *w);
+
+
+static void
+again(struct poller *p, uint32_t ms)
+{
+    struct shop *shop = p->shop;
+
+    shop->ops->timer_set(shop->host, &p->timer, ms, SHOP_TIMER_BACKGROUND);
+}
+
+
+/* --- what a poll says ---------------------------------------------------- */
+
+
+static void
+bump_rows(struct cache *c, const PGresult *res)
+{
+    cache_tag_t tags[CACHE_MAX_TAGS];
+    size_t      n = 0;
+
+    for (int i = 0; i < PQntuples(res); i++) {
+        const char *tag = PQgetvalue(res, i, 1);
+
+        if (PQgetisnull(res, i, 1))
+            continue;
+        if (strcmp(tag, "*") == 0)
+            cache_bump_all(c);
+        tags[n++] = cache_tag(tag, strlen(tag));
+        if (n == CACHE_MAX_TAGS) {
+            cache_bump(c, tags, n);
+            n = 0;
+        }
+    }
+    cache_bump(c, tags, n);
+}
+
+
+/* Where the next poll goes on.  One too long to keep is cut to its xmin: some
+ * rows are then seen twice. */
+static void
+remember(struct poller *p, const char *snapshot)
+{
+    unsigned long long xmin = strtoull(snapshot, NULL, 10);
+
+    p->xmin = xmin;
+    if (strlen(snapshot) < sizeof(p->snapshot))
+        snprintf(p->snapshot, sizeof(p->snapshot), "%s", snapshot);
+    else
+        snprintf(p->snapshot, sizeof(p->snapshot), "%llu:%llu:", xmin, xmin);
+}
+
+
+/* Nothing that is kept can be trusted: the first poll, one after rows may
+ * have been trimmed, one of another database, one after the lease ran out. */
+static bool
+is_lapsed(const struct poller *p, uint64_t now, const char *snapshot)
+{
+    return p->snapshot[0] == '\0' || now - p->answered_ms > AWAY_MS
+           || strtoull(snapshot, NULL, 10) < p->xmin
+           || !cache_lease_good(&p->shop->cache, now);
+}
+
+
+static void
+renew(struct poller *p, const PGresult *res)
+{
+    struct cache      *c = &p->shop->cache;
+    const char        *snapshot = PQgetvalue(res, 0, 0);
+    uint64_t           now = shop_now_ms(p->shop);
+    struct cache_poll  shared;
+
+    if (is_lapsed(p, now, snapshot))
+        cache_bump_all(c);
+    bump_rows(c, res);
+    remember(p, snapshot);
+    p->answered_ms = now;
+
+    cache_poll_get(c, &shared);
+    shared.xmin = p->xmin;
+    shared.system_id = p->database;
+    shared.polls++;
+    shared.changes += (uint64_t) PQntuples(res) - PQgetisnull(res, 0, 1);
+    cache_poll_set(c, &shared);
+    cache_lease_set(c, p->sent_ms + LEASE_MS);
+    cache_reap(c);
+    COUNT(p->shop, POLLS, 1);
+}
+
+
+/* --- asking -------------------------------------------------------------- */
+
+
+static void
+done(struct poller *p)
+{
+    PQclear(p->wait.result);
+    p->wait.result = NULL;
+    again(p, p->shop->draining ? EVERY_MS / 2 : EVERY_MS);
+}
+
+
+static void
+trimmed(struct db_wait *w)
+{
+    done(w->ctx);
+}
+
+
+static void
+send(struct poller *p, const struct db_call *call,
+     void (*wake)(struct db_wait *w))
+{
+    p->wait.outcome = DB_PENDING;
+    p->wait.result = NULL;
+    p->wait.wake = wake;
+    p->wait.ctx = p;
+    p->sent_ms = shop_now_ms(p->shop);
+    db_poll(p->shop->db, call, &p->wait);
+    again(p, p->wait.outcome == DB_PENDING ? ANSWER_MS : EVERY_MS);
+}
+
+
+static void
+trim(struct poller *p)
+{
+    size_t         n = sizeof(trims) / sizeof(trims[0]);
+    struct db_call call = { .text = trims[p->trims++ % n] };
+
+    send(p, &call, trimmed);
+}
+
+
+static void
+answered(struct db_wait *w)
+{
+    struct poller *p = w->ctx;
+
+    if (w->outcome == DB_ROWS)
+        renew(p, w->result);
+    done(p);
+    if (w->outcome == DB_ROWS && ++p->polls % TRIM_EVERY == 0)
+        trim(p);
+}
+
+
+static void
+ask(struct poller *p)
+{
+    struct db_call call = { "shop_poll", ask_text, 1, p->values, p->slot };
+
+    p->values[0] = p->snapshot[0] != '\0' ? p->snapshot : "1:1:";
+    send(p, &call, answered);
+}
+
+
+static void
+tick(shop_timer_t *t)
+{
+    struct poller *p = t->ctx;
+
+    if (p->wait.entry == NULL) {
+        ask(p);
+        return;
+    }
+    db_forget(&p->wait);
+    db_poll_reset(p->shop->db);
+    again(p, EVERY_MS);
+}
+
+
+/* Another database than the one that was polled before is told apart by what
+ * it is called. */
+static uint64_t
+database_id(const struct shop *shop)
+{
+    uint64_t h[2];
+
+    hash128(&hash_fixed, shop->conf.database, strlen(shop->conf.database), h);
+    return h[0];
+}
+
+
+/* After a reload it goes on where the last poller of this machine was, so
+ * that what is kept outlives it. */
+static void
+adopt(struct poller *p)
+{
+    struct cache_poll shared;
+
+    cache_poll_get(&p->shop->cache, &shared);
+    if (shared.xmin == 0 || shared.system_id != p->database)
+        return;
+
+    p->xmin = shared.xmin;
+    p->answered_ms = shop_now_ms(p->shop);
+    snprintf(p->snapshot, sizeof(p->snapshot), "%llu:%llu:",
+             (unsigned long long) p->xmin, (unsigned long long) p->xmin);
+}
+
+
+void
+poll_open(struct poller *p, struct shop *shop)
+{
+    static unsigned slot;
+
+    if (shop->conf.worker != 0)
+        return;
+    if (slot == 0)
+        slot = sql_next_slot();
+
+    p->shop = shop;
+    p->slot = slot;
+    p->database = database_id(shop);
+    adopt(p);
+    p->timer.fire = tick;
+    p->timer.ctx = p;
+    again(p, 1);
+}
+
+
+void
+poll_close(struct poller *p)
+{
+    if (p->shop == NULL)
+        return;
+
+    if (p->wait.entry != NULL)
+        db_forget(&p->wait);
+    p->shop->ops->timer_del(p->shop->host, &p->timer);
+}
