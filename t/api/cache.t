@@ -1,0 +1,106 @@
+#!/usr/bin/perl
+#
+# cache.t - kept answers: found again, compared, made stale by what others
+# change, and served old when PostgreSQL is gone.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Shop::Test;
+
+start_shop(workers => 2);
+
+sql(<<'SQL');
+INSERT INTO categories (id, path, handle)
+VALUES ('00000000-0000-7000-8000-0000000000c1', '{}', 'pots');
+INSERT INTO category_i18n (category_id, locale, name)
+VALUES ('00000000-0000-7000-8000-0000000000c1', 'en', 'Pots'),
+       ('00000000-0000-7000-8000-0000000000c1', 'tr', 'Kaplar');
+INSERT INTO slugs (kind, owner_id, locale, channel_id, slug)
+SELECT 'category', '00000000-0000-7000-8000-0000000000c1', l, c.id,
+       'pots-' || l
+  FROM channels c, unnest(ARRAY['en', 'tr']) l WHERE c.is_default;
+SQL
+polled();
+
+sub counter { status()->{counters}{$_[0]} }
+sub state_of { $_[0]{headers}{'cache-status'} // 'none' }
+
+# Workers keep answers together: whoever is asked, the second time it is there.
+my $path = '/api/v1/categories';
+wait_for(sub { state_of(get($path)) eq 'shop; hit' }, 'it is kept');
+my $stored = counter('cache_stored_total');
+my $first = get($path);
+for (1 .. 10) {
+    my $res = new_connection()->request('GET', $path);
+    is(state_of($res), 'shop; hit', "hit, $_");
+    is($res->{body}, $first->{body}, 'the same bytes');
+}
+is(counter('cache_stored_total'), $stored, 'nothing was made anew');
+
+# A kept answer has the headers of a made one.
+my %made = %{ get("$path?locale=tr")->{headers} };
+my $kept = get("$path?locale=tr");
+is(state_of($kept), 'shop; hit', 'kept by language');
+delete @made{qw(cache-status date)};
+delete @{ $kept->{headers} }{qw(cache-status date)};
+is_deeply($kept->{headers}, \%made, 'headers are the same');
+
+# Languages do not mix, neither by parameter nor by header.
+isnt($kept->{body}, $first->{body}, 'Turkish is another answer');
+is(get($path, 'Accept-Language' => 'tr')->{body}, $kept->{body},
+   'Accept-Language chooses too');
+is(get($path)->{body}, $first->{body}, 'and the default stays');
+
+# Conditional requests are answered from what is kept.
+my $etag = $first->{headers}{etag};
+for my $given ($etag, "W/$etag", "\"x\", $etag", '*') {
+    my $res = get($path, 'If-None-Match' => $given);
+    is($res->{status}, 304, "304 for $given");
+    is(state_of($res), 'shop; hit', 'from the cache');
+    is($res->{body}, '', 'without a body');
+}
+is(get($path, 'If-None-Match' => '"other"')->{status}, 200, 'another ETag');
+my $head = request('HEAD', $path);
+is($head->{headers}{'content-length'}, length $first->{body},
+   'HEAD tells the length');
+
+# What is refused is not kept.
+is_problem(get("$path?locale=xx"), 422, 'unknown_locale');
+is_problem(get("$path?locale=xx"), 422, 'unknown_locale');
+
+# A change made in psql is seen with the next poll.
+sql("UPDATE category_i18n SET name = 'Changed' WHERE locale = 'en'");
+polled();
+my $changed = get($path);
+like($changed->{body}, qr/"Changed"/, 'the change is seen');
+isnt($changed->{headers}{etag}, $etag, 'under another ETag');
+
+# All tags at once.
+get($path);
+sql("INSERT INTO cache_change (tag) VALUES ('*')");
+polled();
+is(state_of(get($path)), 'shop; fwd=miss', 'purged');
+
+# Without PostgreSQL an old answer is better than none ...
+wait_for(sub { state_of(get($path)) eq 'shop; hit' }, 'kept again');
+pg_stop();
+my $old = wait_for(sub {
+    my $res = get($path);
+    state_of($res) eq 'shop; fwd=stale' && $res;
+}, 'an old answer');
+is($old->{status}, 200, 'an old answer is served');
+is($old->{body}, $changed->{body}, 'what was kept');
+ok(counter('cache_stale_total') > 0, 'it is counted');
+is_problem(get('/api/v1/products?limit=7'), 503, 'database_unavailable');
+
+# ... and is not served once it is back.
+pg_start();
+wait_for(sub { get('/api/v1/products?limit=7')->{status} == 200 }, 'back');
+sql("UPDATE category_i18n SET name = 'Again' WHERE locale = 'en'");
+polled();
+like(get($path)->{body}, qr/"Again"/, 'the truth again');
+
+done();
