@@ -96,6 +96,32 @@ push_header(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
 }
 
 
+/* What support asks for first. The id is in the request's pool already. */
+static ngx_int_t
+push_request_id(ngx_http_request_t *r)
+{
+    shop_str_t        id = ngx_http_shop_request_id(r);
+    ngx_table_elt_t  *h;
+
+    if (id.len == 0) {
+        return NGX_OK;
+    }
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+    h->hash = 1;
+    ngx_str_set(&h->key, "X-Request-Id");
+    h->value.data = (u_char *) id.data;
+    h->value.len = id.len;
+
+    return NGX_OK;
+}
+
+
 /* An error leaves some of them in the list: the request must then be finalized
  * with NGX_ERROR, which sends none. */
 static ngx_int_t
@@ -110,7 +136,7 @@ push_headers(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
         }
     }
 
-    return NGX_OK;
+    return push_request_id(r);
 }
 
 
@@ -272,7 +298,7 @@ ngx_http_shop_send_problem(ngx_http_request_t *r, int status)
     char                  *buf;
     shop_str_t             id;
     shop_answer_t          answer = { .status = status };
-    shop_header_t          headers[2];
+    shop_header_t          headers[1];
     ngx_http_shop_block_t  lent;
 
     buf = ngx_pnalloc(r->pool, NGX_HTTP_SHOP_PROBLEM_MAX);
@@ -288,9 +314,8 @@ ngx_http_shop_send_problem(ngx_http_request_t *r, int status)
     answer.body.data = buf;
     answer.body.len = shop_problem(status, id, buf, NGX_HTTP_SHOP_PROBLEM_MAX);
 
-    headers[0] = (shop_header_t) { { "X-Request-Id", 12 }, id };
     answer.headers = headers;
-    answer.n_headers = 1 + refusal_headers(status, &headers[1]);
+    answer.n_headers = refusal_headers(status, headers);
 
     return ngx_http_shop_send(r, &lent, &answer);
 }
