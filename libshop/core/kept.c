@@ -63,6 +63,8 @@ key_text(const struct shop *shop, const struct route *route,
 
     at = add(out, 0, in->path.data, in->path.len);
     at = add(out, at, in->query.data, in->query.len);
+    if (takes_gzip(in->header[SHOP_H_ACCEPT_ENCODING]))
+        at = add(out, at, "gzip", 4);
     if (route->axes != 0
         && context_of(shop, route, in->header[SHOP_H_ACCEPT_LANGUAGE], NULL,
                       NULL, &c, &wrong) == NULL)
@@ -249,6 +251,7 @@ kept_key(struct request *rq)
     size_t n = key_text(rq->shop, rq->route, rq->in, text);
 
     rq->keep.until_ms = UINT64_MAX;
+    rq->keep.gzip = takes_gzip(rq->in->header[SHOP_H_ACCEPT_ENCODING]);
     copy = n == 0 ? NULL : arena_copy(&rq->attempt, text, n);
     if (copy != NULL)
         cache_key_init(&rq->shop->cache, &rq->keep.key, copy, n);
@@ -329,6 +332,7 @@ kept_store(struct request *rq)
     if (k->key.text == NULL || s->status != 200 || k->n > CACHE_MAX_TAGS)
         return;
 
+    kept_gzip(rq);
     answer_finish(rq);
     buf_init(&head, &rq->attempt, 512);
     head_add(&head, "Content-Type", 12, s->type, strlen(s->type));

@@ -119,8 +119,10 @@ renew(struct poller *p, const PGresult *res)
     uint64_t           now = shop_now_ms(p->shop);
     struct cache_poll  shared;
 
-    if (is_lapsed(p, now, snapshot))
+    if (is_lapsed(p, now, snapshot)) {
         cache_bump_all(c);
+        COUNT(p->shop, LAPSES, 1);
+    }
     bump_rows(c, res);
     remember(p, snapshot);
     p->answered_ms = now;

@@ -190,8 +190,8 @@ etag_known(shop_str_t given, shop_str_t etag)
 
 
 /* An object has the version for its ETag, all else its bytes. */
-static const char *
-etag_of(struct request *rq)
+const char *
+answer_etag(struct request *rq)
 {
     struct staged *s = &rq->answer;
     char          *etag;
@@ -214,6 +214,23 @@ etag_of(struct request *rq)
 }
 
 
+/* What the same address may answer otherwise to others. */
+static void
+vary(struct request *rq)
+{
+    bool by_language = rq->route->axes & BY_LOCALE;
+    bool by_encoding = rq->route->flags & CACHED;
+
+    if (by_language || by_encoding)
+        header_add(rq, "Vary", !by_language ? "Accept-Encoding"
+                               : by_encoding
+                               ? "Accept-Language, Accept-Encoding"
+                               : "Accept-Language");
+    if (by_language && rq->context.locale != NULL && rq->answer.status == 200)
+        header_add(rq, "Content-Language", rq->context.locale);
+}
+
+
 void
 answer_finish(struct request *rq)
 {
@@ -223,16 +240,13 @@ answer_finish(struct request *rq)
         return;
 
     s->finished = true;
-    s->etag = etag_of(rq);
+    s->etag = answer_etag(rq);
     if (s->etag != NULL)
         header_add(rq, "ETag", s->etag);
     if (s->location != NULL)
         header_add(rq, "Location", s->location);
-    if (rq->route != NULL && (rq->route->axes & BY_LOCALE)) {
-        header_add(rq, "Vary", "Accept-Language");
-        if (rq->context.locale != NULL && s->status == 200)
-            header_add(rq, "Content-Language", rq->context.locale);
-    }
+    if (rq->route != NULL)
+        vary(rq);
     header_add(rq, "Cache-Control", s->status < 400 ? "no-cache" : "no-store");
     header_add(rq, "X-Content-Type-Options", "nosniff");
 }

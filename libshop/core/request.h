@@ -55,6 +55,7 @@ struct keeping {
     cache_tag_t       tags[CACHE_MAX_TAGS];
     size_t            n;                /* more than CACHE_MAX_TAGS: too many */
     struct cache_key  fill_key;         /* claimed                           */
+    bool              gzip;             /* the client takes it               */
     const char       *state;            /* "hit", "miss", "stale" or "-"     */
 };
 
@@ -170,10 +171,13 @@ bool kept_serve_old(struct request *rq);
 bool kept_fill(struct request *rq);
 
 void kept_store(struct request *rq);
+void kept_gzip(struct request *rq);             /* waits                     */
+bool takes_gzip(shop_str_t accept_encoding);
 
 /* --- answers (reply.c) --- */
 void stage_problem(struct request *rq, const struct problem *p);
 void header_add(struct request *rq, const char *name, const char *value);
+const char *answer_etag(struct request *rq);
 void answer_finish(struct request *rq);         /* the headers of all        */
 void answer_send(struct request *rq);
 bool etag_known(shop_str_t if_none_match, shop_str_t etag);
