@@ -39,14 +39,15 @@ UNIT_C  = $(wildcard t/unit/*.c t/unit/*/*.c)
 UNIT_TESTS = $(filter %_test.c,$(UNIT_C))
 
 LIB_GEN = $(LIB_SQL:libshop/%.sql=$(B)/gen/%.sql.c)
-CTL_GEN = $(CTL_SQL:%.sql=$(B)/gen/%.sql.c)
-SQL_H   = $(patsubst %.c,%.h,$(LIB_GEN) $(CTL_GEN))
+CTL_H   = $(CTL_SQL:%.sql=$(B)/gen/%.sql.h) \
+          $(if $(CTL_C),$(B)/gen/shopctl/invariants.sql.h)
+SQL_H   = $(patsubst %.c,%.h,$(LIB_GEN)) $(CTL_H)
 GEN_H   = $(SQL_H) $(if $(wildcard sql/sqitch.plan),$(B)/gen/schema.h)
 
 object   = $(patsubst %,$(B)/obj/%.o,$(basename $(1:$(B)/%=%)))
 LIB_O    = $(call object,$(LIB_C) $(LIB_GEN)) $(LIB_S:%.S=$(B)/obj/%.S.o)
 UV_O     = $(call object,$(UV_C))
-CTL_O    = $(call object,$(CTL_C) $(CTL_GEN))
+CTL_O    = $(call object,$(CTL_C))
 UNIT_O   = $(call object,$(UNIT_C) $(B)/gen/unit_main.c)
 
 COMPILE = $(CC) $(CFLAGS) $(WARN) -Ilibshop -I$(B)/gen -I$(B) -I. \
@@ -81,15 +82,26 @@ define SQL2C
 endef
 $(B)/gen/%.sql.c $(B)/gen/%.sql.h: libshop/%.sql tools/sql2c
 	$(SQL2C)
-$(B)/gen/%.sql.c $(B)/gen/%.sql.h: %.sql tools/sql2c
-	$(SQL2C)
 
-# The last change of the plan, which /readyz compares with the database's.
-$(B)/gen/schema.h: sql/sqitch.plan
+# What shopctl sends as it is.
+define SQL2TEXT
 	@mkdir -p $(@D)
-	@awk '/^[^%#@ \t]/ { last = $$1 } END { \
+	@echo "  sql2text $<"
+	@tools/sql2text $< $@
+endef
+$(B)/gen/shopctl/%.sql.h: shopctl/%.sql tools/sql2text
+	$(SQL2TEXT)
+$(B)/gen/shopctl/invariants.sql.h: sql/invariants.sql tools/sql2text
+	$(SQL2TEXT)
+
+# The last change of the plan, which /readyz compares with the database's, and
+# all of them, for shopctl check.
+$(B)/gen/schema.h: sql/sqitch.plan Makefile
+	@mkdir -p $(@D)
+	@awk '/^[^%#@ \t]/ { last = $$1; all = all " \"" $$1 "\"," } END { \
 	    print "/* From sql/sqitch.plan. */"; \
-	    printf "#define SHOP_SCHEMA_CHANGE \"%s\"\n", last }' $< > $@
+	    printf "#define SHOP_SCHEMA_CHANGE \"%s\"\n", last; \
+	    printf "#define SHOP_SCHEMA_CHANGES%s\n", all }' $< > $@
 
 $(B)/gen/unit_main.c: tools/unit-main $(UNIT_TESTS)
 	@mkdir -p $(@D)
@@ -120,9 +132,9 @@ $(B)/libshop.a: $(LIB_O)
 	@rm -f $@
 	@ar rcs $@ $(LIB_O)
 
-$(B)/shopctl: $(CTL_O) $(UV_O) $(B)/libshop.a
+$(B)/shopctl: $(CTL_O) $(B)/libshop.a
 	@echo "  ld $@"
-	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(UV_LIBS)
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/unit: $(UNIT_O) $(UV_O) $(B)/libshop.a
 	@echo "  ld $@"
