@@ -15,16 +15,29 @@ static const char session[] =
     "SET timezone = 'UTC'; SET search_path = public, pg_temp";
 
 
-/* libpq's messages end with a newline. */
-static int
-line_length(const char *text)
+/* libpq's messages have several lines, and tabs, and a newline at the end. */
+static const char *
+one_line(struct ctl *ctl, const char *text)
 {
-    size_t n = strlen(text);
+    size_t  n = 0;
+    char   *line = arena_copy(&ctl->arena, text, strlen(text));
 
-    while (n > 0 && text[n - 1] == '\n')
+    if (line == NULL)
+        return text;
+
+    for (const char *p = text; *p != '\0'; p++) {
+        bool blank = strchr(" \t\n", *p) != NULL;
+
+        if (!blank)
+            line[n++] = *p;
+        else if (n > 0 && line[n - 1] != ' ')
+            line[n++] = ' ';
+    }
+    while (n > 0 && line[n - 1] == ' ')
         n--;
+    line[n] = '\0';
 
-    return (int) n;
+    return line;
 }
 
 
@@ -34,7 +47,7 @@ notice(void *data, const char *text)
     struct ctl *ctl = data;
 
     if (!ctl->quiet)
-        ctl_error(ctl, "%.*s", line_length(text), text);
+        ctl_error(ctl, "%s", one_line(ctl, text));
 }
 
 
@@ -58,16 +71,14 @@ open_connection(const char *database)
 bool
 ctl_connect(struct ctl *ctl)
 {
-    const char *why;
-
     if (ctl->conn != NULL)
         return true;
 
     ctl->conn = open_connection(ctl->database);
     if (PQstatus(ctl->conn) != CONNECTION_OK) {
-        why = PQerrorMessage(ctl->conn);
-        ctl_error(ctl, "the database cannot be reached: %.*s%s",
-                  line_length(why), why, ctl->database != NULL ? ""
+        ctl_error(ctl, "the database cannot be reached: %s%s",
+                  one_line(ctl, PQerrorMessage(ctl->conn)),
+                  ctl->database != NULL ? ""
                   : " (neither --database nor $SHOP_DATABASE says where)");
         return false;
     }
@@ -107,7 +118,7 @@ ctl_complain(struct ctl *ctl, const PGresult *res)
     else if (strcmp(state, NO_RIGHT) == 0)
         advice = " (\"shopctl check\" says what the role may do)";
 
-    ctl_error(ctl, "%.*s%s%s%s", line_length(what), what,
+    ctl_error(ctl, "%s%s%s%s", one_line(ctl, what),
               detail != NULL ? ": " : "", or_nothing(detail), advice);
 }
 

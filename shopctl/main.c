@@ -221,8 +221,13 @@ dispatch(struct ctl *ctl, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-    struct ctl  ctl = { .database = getenv("SHOP_DATABASE") };
-    int         status = dispatch(&ctl, argc - 1, argv + 1);
+    const char  *database = getenv("SHOP_DATABASE");
+    struct ctl   ctl = { .database = database };
+    int          status;
+
+    if (database != NULL && *database == '\0')
+        ctl.database = NULL;
+    status = dispatch(&ctl, argc - 1, argv + 1);
 
     PQfinish(ctl.conn);
     arena_reset(&ctl.arena);
