@@ -187,27 +187,43 @@ asan:
 	@$(MAKE) B=build-asan all build-asan/unit
 	build-asan/unit
 
-$(B)/libshop.pc: $(B)/config.mk
-	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' \
-	    'includedir=$${prefix}/include' '' 'Name: libshop' \
+# What other programs ask pkg-config for.  PREFIX may differ from one make to
+# the next, so these are always made; and anew, as root may have made them.
+PC = $(B)/libshop.pc $(B)/libshop-uv.pc
+PC_HEAD = 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include'
+PC_TAIL = 'Version: $(VERSION)' 'Cflags: -I$${includedir}'
+
+$(B)/libshop.pc:
+	@rm -f $@
+	@printf '%s\n' $(PC_HEAD) '' 'Name: libshop' \
 	    'Description: A shop as a library, for nginx and other programs' \
-	    'Version: $(VERSION)' 'Libs: -L$${libdir} -lshop' \
-	    'Cflags: -I$${includedir}' > $@
+	    $(PC_TAIL) 'Libs: -L$${libdir} -lshop' > $@
+$(B)/libshop-uv.pc:
+	@rm -f $@
+	@printf '%s\n' $(PC_HEAD) '' 'Name: libshop-uv' \
+	    'Description: A shop on a libuv loop' 'Requires: libshop libuv' \
+	    $(PC_TAIL) 'Libs: -L$${libdir} -lshop-uv' > $@
 
-.PHONY: $(B)/libshop.pc
-
-INSTALL_LIB = $(DESTDIR)$(LIBDIR)
-install: all $(B)/libshop.pc
-	install -d $(INSTALL_LIB)/pkgconfig $(DESTDIR)$(PREFIX)/include \
-	    $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MODULESDIR) \
-	    $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 755 $(LIBSHOP) $(LIBSHOP_UV) $(INSTALL_LIB)
-	cp -P $(LINKS) $(INSTALL_LIB)
-	install -m 644 $(B)/libshop.pc $(INSTALL_LIB)/pkgconfig
-	install -m 644 libshop/shop.h $(DESTDIR)$(PREFIX)/include
-	install -m 755 $(B)/shopctl $(DESTDIR)$(PREFIX)/bin
+# The module finds the library two folders up from its own, or where ld.so
+# looks; after an install into /usr/local run ldconfig.
+ROOT_LIB = $(DESTDIR)$(LIBDIR)
+ROOT     = $(DESTDIR)$(PREFIX)
+ROOT_SQL = $(ROOT)/share/shop/sql
+install: all $(PC)
+	install -d $(ROOT_LIB)/pkgconfig $(ROOT)/include $(ROOT)/bin \
+	    $(DESTDIR)$(MODULESDIR) $(ROOT)/share/man/man1 \
+	    $(ROOT_SQL)/deploy $(ROOT_SQL)/revert $(ROOT_SQL)/verify
+	install -m 755 $(LIBSHOP) $(LIBSHOP_UV) $(ROOT_LIB)
+	cp -P $(LINKS) $(ROOT_LIB)
+	install -m 644 $(PC) $(ROOT_LIB)/pkgconfig
+	install -m 644 libshop/shop.h libshop/uv/shop_uv.h $(ROOT)/include
+	install -m 755 $(B)/shopctl $(ROOT)/bin
 	install -m 755 $(NGINX_MODULE) $(DESTDIR)$(MODULESDIR)
-	install -m 644 docs/man/shopctl.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 shopctl/shopctl.1 $(ROOT)/share/man/man1
+	install -m 644 sql/sqitch.conf sql/sqitch.plan $(ROOT_SQL)
+	for part in deploy revert verify; do \
+	    install -m 644 sql/$$part/*.sql $(ROOT_SQL)/$$part || exit 1; \
+	done
 
 clean:
 	rm -rf $(B)
@@ -223,4 +239,4 @@ help:
 	@echo 'make install      PREFIX=, DESTDIR='
 	@echo 'make clean        remove $(B)'
 
-.PHONY: all run stop test unit check-style asan install clean help
+.PHONY: all run stop test unit check-style asan install clean help $(PC)

@@ -29,9 +29,9 @@ static const char help[] =
     "\n"
     "  --products N   how many, 1 to 10000000; 1000 when it is not given\n"
     "\n"
-    "Their handles begin with \"demo-\", their article numbers with \"DEMO-\".\n"
-    "They are archived as other products are; nothing here takes them away\n"
-    "again. Run by the tables' owner it gathers the planner's statistics at\n"
+    "Their handles begin with demo-, their article numbers with DEMO-. They\n"
+    "are archived as other products are; nothing here takes them away again.\n"
+    "Run by the tables' owner it gathers the planner's statistics at\n"
     "its end, else autovacuum does so a little later. With --json an object\n"
     "with products, created and seconds.\n";
 
