@@ -39,14 +39,15 @@ UNIT_C  = $(wildcard t/unit/*.c t/unit/*/*.c)
 UNIT_TESTS = $(filter %_test.c,$(UNIT_C))
 
 LIB_GEN = $(LIB_SQL:libshop/%.sql=$(B)/gen/%.sql.c)
-CTL_GEN = $(CTL_SQL:%.sql=$(B)/gen/%.sql.c)
-SQL_H   = $(patsubst %.c,%.h,$(LIB_GEN) $(CTL_GEN))
+CTL_H   = $(CTL_SQL:%.sql=$(B)/gen/%.sql.h) \
+          $(if $(CTL_C),$(B)/gen/shopctl/invariants.sql.h)
+SQL_H   = $(patsubst %.c,%.h,$(LIB_GEN)) $(CTL_H)
 GEN_H   = $(SQL_H) $(if $(wildcard sql/sqitch.plan),$(B)/gen/schema.h)
 
 object   = $(patsubst %,$(B)/obj/%.o,$(basename $(1:$(B)/%=%)))
 LIB_O    = $(call object,$(LIB_C) $(LIB_GEN)) $(LIB_S:%.S=$(B)/obj/%.S.o)
 UV_O     = $(call object,$(UV_C))
-CTL_O    = $(call object,$(CTL_C) $(CTL_GEN))
+CTL_O    = $(call object,$(CTL_C))
 UNIT_O   = $(call object,$(UNIT_C) $(B)/gen/unit_main.c)
 
 COMPILE = $(CC) $(CFLAGS) $(WARN) -Ilibshop -I$(B)/gen -I$(B) -I. \
@@ -81,15 +82,26 @@ define SQL2C
 endef
 $(B)/gen/%.sql.c $(B)/gen/%.sql.h: libshop/%.sql tools/sql2c
 	$(SQL2C)
-$(B)/gen/%.sql.c $(B)/gen/%.sql.h: %.sql tools/sql2c
-	$(SQL2C)
 
-# The last change of the plan, which /readyz compares with the database's.
-$(B)/gen/schema.h: sql/sqitch.plan
+# What shopctl sends as it is.
+define SQL2TEXT
 	@mkdir -p $(@D)
-	@awk '/^[^%#@ \t]/ { last = $$1 } END { \
+	@echo "  sql2text $<"
+	@tools/sql2text $< $@
+endef
+$(B)/gen/shopctl/%.sql.h: shopctl/%.sql tools/sql2text
+	$(SQL2TEXT)
+$(B)/gen/shopctl/invariants.sql.h: sql/invariants.sql tools/sql2text
+	$(SQL2TEXT)
+
+# The last change of the plan, which /readyz compares with the database's, and
+# all of them, for shopctl check.
+$(B)/gen/schema.h: sql/sqitch.plan Makefile
+	@mkdir -p $(@D)
+	@awk '/^[^%#@ \t]/ { last = $$1; all = all " \"" $$1 "\"," } END { \
 	    print "/* From sql/sqitch.plan. */"; \
-	    printf "#define SHOP_SCHEMA_CHANGE \"%s\"\n", last }' $< > $@
+	    printf "#define SHOP_SCHEMA_CHANGE \"%s\"\n", last; \
+	    printf "#define SHOP_SCHEMA_CHANGES%s\n", all }' $< > $@
 
 $(B)/gen/unit_main.c: tools/unit-main $(UNIT_TESTS)
 	@mkdir -p $(@D)
@@ -120,9 +132,9 @@ $(B)/libshop.a: $(LIB_O)
 	@rm -f $@
 	@ar rcs $@ $(LIB_O)
 
-$(B)/shopctl: $(CTL_O) $(UV_O) $(B)/libshop.a
+$(B)/shopctl: $(CTL_O) $(B)/libshop.a
 	@echo "  ld $@"
-	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(UV_LIBS)
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/unit: $(UNIT_O) $(UV_O) $(B)/libshop.a
 	@echo "  ld $@"
@@ -175,27 +187,43 @@ asan:
 	@$(MAKE) B=build-asan all build-asan/unit
 	build-asan/unit
 
-$(B)/libshop.pc: $(B)/config.mk
-	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' \
-	    'includedir=$${prefix}/include' '' 'Name: libshop' \
+# What other programs ask pkg-config for.  PREFIX may differ from one make to
+# the next, so these are always made; and anew, as root may have made them.
+PC = $(B)/libshop.pc $(B)/libshop-uv.pc
+PC_HEAD = 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include'
+PC_TAIL = 'Version: $(VERSION)' 'Cflags: -I$${includedir}'
+
+$(B)/libshop.pc:
+	@rm -f $@
+	@printf '%s\n' $(PC_HEAD) '' 'Name: libshop' \
 	    'Description: A shop as a library, for nginx and other programs' \
-	    'Version: $(VERSION)' 'Libs: -L$${libdir} -lshop' \
-	    'Cflags: -I$${includedir}' > $@
+	    $(PC_TAIL) 'Libs: -L$${libdir} -lshop' > $@
+$(B)/libshop-uv.pc:
+	@rm -f $@
+	@printf '%s\n' $(PC_HEAD) '' 'Name: libshop-uv' \
+	    'Description: A shop on a libuv loop' 'Requires: libshop libuv' \
+	    $(PC_TAIL) 'Libs: -L$${libdir} -lshop-uv' > $@
 
-.PHONY: $(B)/libshop.pc
-
-INSTALL_LIB = $(DESTDIR)$(LIBDIR)
-install: all $(B)/libshop.pc
-	install -d $(INSTALL_LIB)/pkgconfig $(DESTDIR)$(PREFIX)/include \
-	    $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MODULESDIR) \
-	    $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 755 $(LIBSHOP) $(LIBSHOP_UV) $(INSTALL_LIB)
-	cp -P $(LINKS) $(INSTALL_LIB)
-	install -m 644 $(B)/libshop.pc $(INSTALL_LIB)/pkgconfig
-	install -m 644 libshop/shop.h $(DESTDIR)$(PREFIX)/include
-	install -m 755 $(B)/shopctl $(DESTDIR)$(PREFIX)/bin
+# The module finds the library two folders up from its own, or where ld.so
+# looks; after an install into /usr/local run ldconfig.
+ROOT_LIB = $(DESTDIR)$(LIBDIR)
+ROOT     = $(DESTDIR)$(PREFIX)
+ROOT_SQL = $(ROOT)/share/shop/sql
+install: all $(PC)
+	install -d $(ROOT_LIB)/pkgconfig $(ROOT)/include $(ROOT)/bin \
+	    $(DESTDIR)$(MODULESDIR) $(ROOT)/share/man/man1 \
+	    $(ROOT_SQL)/deploy $(ROOT_SQL)/revert $(ROOT_SQL)/verify
+	install -m 755 $(LIBSHOP) $(LIBSHOP_UV) $(ROOT_LIB)
+	cp -P $(LINKS) $(ROOT_LIB)
+	install -m 644 $(PC) $(ROOT_LIB)/pkgconfig
+	install -m 644 libshop/shop.h libshop/uv/shop_uv.h $(ROOT)/include
+	install -m 755 $(B)/shopctl $(ROOT)/bin
 	install -m 755 $(NGINX_MODULE) $(DESTDIR)$(MODULESDIR)
-	install -m 644 docs/man/shopctl.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 shopctl/shopctl.1 $(ROOT)/share/man/man1
+	install -m 644 sql/sqitch.conf sql/sqitch.plan $(ROOT_SQL)
+	for part in deploy revert verify; do \
+	    install -m 644 sql/$$part/*.sql $(ROOT_SQL)/$$part || exit 1; \
+	done
 
 clean:
 	rm -rf $(B)
@@ -211,4 +239,4 @@ help:
 	@echo 'make install      PREFIX=, DESTDIR='
 	@echo 'make clean        remove $(B)'
 
-.PHONY: all run stop test unit check-style asan install clean help
+.PHONY: all run stop test unit check-style asan install clean help $(PC)

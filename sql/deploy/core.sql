@@ -192,7 +192,7 @@ COMMENT ON COLUMN settings.updated_at IS 'Last change';
 CALL shop_watch('{settings}', 'cache_touch', $$SELECT 'store' FROM changed$$);
 
 
-GRANT SELECT, DELETE ON cache_change TO shop_app;
+GRANT SELECT, INSERT (tag), DELETE ON cache_change TO shop_app;
 GRANT SELECT, INSERT, DELETE ON idempotency_keys TO shop_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON settings TO shop_app;
 

@@ -18,6 +18,8 @@ SELECT 1 / (shop_uuid7()::text ~ '^[0-9a-f]{8}-[0-9a-f]{4}-7')::int;
 SELECT 1 / has_table_privilege('shop_app', 'sqitch.changes', 'SELECT')::int;
 SELECT 1 / has_table_privilege('shop_app', 'idempotency_keys', 'INSERT')::int;
 SELECT 1 / (NOT has_table_privilege('shop_app', 'cache_change', 'INSERT'))::int;
+SELECT 1 / has_column_privilege('shop_app', 'cache_change', 'tag',
+                                'INSERT')::int;
 SELECT 1 / (NOT has_schema_privilege('shop_app', 'public', 'CREATE'))::int;
 
 ROLLBACK;

@@ -1,0 +1,261 @@
+/*
+ * check.c - shopctl check: is the shop set up as it must be, and is its data
+ * as it must be?
+ *
+ * Each check is one statement, so that what it says is true of one moment.
+ */
+#include "shopctl/shopctl.h"
+
+#include <unistd.h>
+
+#include "core/banned.h"
+#include "core/text.h"
+#include "schema.h"
+#include "shop.h"
+#include "shopctl/check.sql.h"
+#include "shopctl/invariants.sql.h"
+
+#define POLLERS  2              /* worker 0's, and its successor's           */
+
+static const char help[] =
+    "usage: shopctl check [--workers N] [--connections N]\n"
+    "\n"
+    "Looks at the shop's database and says what is wrong:\n"
+    "\n"
+    "  server        PostgreSQL 15 or later, UTF-8, no standby\n"
+    "  role          may not change the tables' form, as nginx's role\n"
+    "  migrations    those that belong to this version, and no others\n"
+    "  connections   as many as nginx's workers open at most, twice, since a\n"
+    "                reload has the old ones beside the new; they fit in the\n"
+    "                limits of server, database and role\n"
+    "  invariants    what must hold of the data at every moment; every breach\n"
+    "                is shown\n"
+    "\n"
+    "All checks are made, also when one fails. Connect as nginx does. A big\n"
+    "shop takes a while to check; nothing is locked meanwhile.\n"
+    "\n"
+    "  --workers N       nginx's workers; as many as this machine has\n"
+    "                    processors, when it is not given\n"
+    "  --connections N   connections of a worker, when its pools are not as\n"
+    "                    big as usual\n"
+    "\n"
+    "The exit code is 1 when anything is wrong; --quiet shows only that. With\n"
+    "--json an object with \"ok\" and \"checks\", an array of objects with\n"
+    "name, ok, detail and, for invariants, breaches: invariant and detail.\n";
+
+struct check {
+    struct ctl  *ctl;
+    struct buf   json;          /* what is printed under --json              */
+    bool         ok;            /* nothing was wrong                         */
+};
+
+static const char *const plan[] = { SHOP_SCHEMA_CHANGES };
+
+
+/* Lines of what is wrong go to standard output even under --quiet. */
+static void
+say(struct check *c, bool ok, const char *name, const char *detail)
+{
+    if (c->json.len > 0)
+        buf_char(&c->json, ',');
+    buf_format(&c->json, "{\"name\":\"%s\",\"ok\":%s,\"detail\":", name,
+               ok ? "true" : "false");
+    json_text(&c->json, detail, strlen(detail));
+
+    if (!c->ctl->json && !(ok && c->ctl->quiet))
+        printf("%-5s  %-11s  %s\n", ok ? "ok" : "wrong", name, detail);
+    c->ok &= ok;
+}
+
+
+/* A statement that says whether it is well, and how it is. */
+static bool
+check(struct check *c, const char *name, const char *sql, int n,
+      const char *const *params)
+{
+    PGresult *res = ctl_query(c->ctl, sql, n, params);
+
+    if (res == NULL)
+        return false;
+    say(c, PQgetvalue(res, 0, 0)[0] == 't', name, PQgetvalue(res, 0, 1));
+    buf_char(&c->json, '}');
+    PQclear(res);
+
+    return true;
+}
+
+
+/* A database without Sqitch's tables was never migrated. */
+static bool
+has_registry(struct check *c, bool *has)
+{
+    PGresult *res = ctl_query(c->ctl,
+        "SELECT to_regclass('sqitch.changes') IS NOT NULL", 0, NULL);
+
+    if (res == NULL)
+        return false;
+    *has = PQgetvalue(res, 0, 0)[0] == 't';
+    PQclear(res);
+
+    return true;
+}
+
+
+static bool
+check_migrations(struct check *c, bool *migrated)
+{
+    struct texts  changes = {
+        sizeof(plan) / sizeof(plan[0]), (const char **) plan
+    };
+    const char   *params[] = { pg_array_text(&c->ctl->arena, &changes) };
+    bool          was = c->ok;
+
+    if (!has_registry(c, migrated))
+        return false;
+    if (!*migrated) {
+        say(c, false, "migrations",
+            "none is deployed (cd sql && sqitch deploy)");
+        buf_char(&c->json, '}');
+        return true;
+    }
+
+    c->ok = true;
+    if (!check(c, "migrations", sql_check_migrations, 1, params))
+        return false;
+    *migrated = c->ok;
+    c->ok &= was;
+
+    return true;
+}
+
+
+static bool
+check_connections(struct check *c, int64_t workers, int64_t connections)
+{
+    char         text[3][24];
+    const char  *params[] = { text[0], text[1], text[2] };
+
+    snprintf(text[0], sizeof(text[0]), "%lld", (long long) workers);
+    snprintf(text[1], sizeof(text[1]), "%lld", (long long) connections);
+    snprintf(text[2], sizeof(text[2]), "%d", POLLERS);
+
+    return check(c, "connections", sql_check_connections, 3, params);
+}
+
+
+static void
+say_breach(struct check *c, const PGresult *res, int row)
+{
+    const char *what = PQgetvalue(res, row, 0);
+    const char *where = PQgetvalue(res, row, 1);
+
+    buf_str(&c->json, row > 0 ? ",{\"invariant\":" : "{\"invariant\":");
+    json_text(&c->json, what, strlen(what));
+    buf_str(&c->json, ",\"detail\":");
+    json_text(&c->json, where, strlen(where));
+    buf_char(&c->json, '}');
+
+    if (!c->ctl->json)
+        printf("       %s: %s\n", what, where);
+}
+
+
+/* One statement sees one snapshot: what others commit meanwhile is no
+ * breach. */
+static bool
+check_invariants(struct check *c)
+{
+    PGresult  *res = ctl_query(c->ctl, sql_invariants, 0, NULL);
+    char       detail[64];
+    int        n;
+
+    if (res == NULL)
+        return false;
+    n = PQntuples(res);
+    snprintf(detail, sizeof(detail), "%d breach%s", n, n == 1 ? "" : "es");
+    say(c, n == 0, "invariants", n == 0 ? "all hold" : detail);
+
+    buf_str(&c->json, ",\"breaches\":[");
+    for (int row = 0; row < n; row++)
+        say_breach(c, res, row);
+    buf_str(&c->json, "]}");
+    PQclear(res);
+
+    return true;
+}
+
+
+/* Invariants speak of tables that only a migrated database has. */
+static bool
+check_all(struct check *c, int64_t workers, int64_t connections)
+{
+    bool migrated;
+
+    if (!check(c, "server", sql_check_server, 0, NULL)
+        || !check(c, "role", sql_check_role, 0, NULL)
+        || !check_migrations(c, &migrated)
+        || !check_connections(c, workers, connections))
+    {
+        return false;
+    }
+    if (migrated)
+        return check_invariants(c);
+
+    say(c, false, "invariants", "not looked at: they want the migrations");
+    buf_str(&c->json, ",\"breaches\":[]}");
+
+    return true;
+}
+
+
+static int
+report(struct check *c)
+{
+    struct buf b;
+
+    if (c->ctl->json) {
+        buf_init(&b, &c->ctl->arena, c->json.len + 64);
+        buf_format(&b, "{\"ok\":%s,\"checks\":[", c->ok ? "true" : "false");
+        buf_add(&b, c->json.data, c->json.len);
+        buf_str(&b, "]}");
+        b.failed |= c->json.failed;
+        if (ctl_put(c->ctl, &b) != CTL_OK)
+            return CTL_FAILED;
+    }
+
+    return c->ok ? CTL_OK : CTL_FAILED;
+}
+
+
+static int
+run(struct ctl *ctl, int argc, char **argv)
+{
+    const shop_conf_t    usual = SHOP_CONF_INIT;
+    int64_t              workers = sysconf(_SC_NPROCESSORS_ONLN);
+    int64_t              connections = usual.read_connections
+                                       + usual.slow_connections
+                                       + usual.tx_connections;
+    const struct option  options[] = {
+        { "workers", OPTION_INT, &workers, 1, 1024 },
+        { "connections", OPTION_INT, &connections, 1, 10000 },
+        { NULL }
+    };
+    struct check         c = { .ctl = ctl, .ok = true };
+    int                  rc = ctl_options(ctl, options, &argc, argv, 0, 0);
+
+    if (rc != CTL_OK)
+        return rc;
+    if (!ctl_connect(ctl))
+        return ctl_failure(ctl);
+
+    buf_init(&c.json, &ctl->arena, 0);
+    if (!check_all(&c, workers, connections))
+        return ctl_failure(ctl);
+
+    return report(&c);
+}
+
+
+const struct command check_command = {
+    "check", "look for what is wrong with the database", help, run
+};
