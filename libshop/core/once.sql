@@ -13,6 +13,10 @@ SELECT method, route AS path, encode(body_hash, 'hex') AS body_hash, status,
   FROM idempotency_keys
  WHERE caller = :caller AND key = :key;
 
+-- sql_constraints_now() none
+-- What would be checked at COMMIT only.
+SET CONSTRAINTS ALL IMMEDIATE;
+
 -- sql_once_insert(struct once_answer, caller text, key text) none
 INSERT INTO idempotency_keys
        (caller, key, method, route, body_hash, status, headers, body)

@@ -46,9 +46,6 @@ static const char *const trims[] = {
     " WHERE created_at < shop_now() - interval '24 hours' LIMIT 1000))",
 };
 
-static void tick(shop_timer_t *t);
-static void answered(struct db_wait *w);
-
 
 static void
 again(struct poller *p, uint32_t ms)
@@ -147,7 +144,7 @@ done(struct poller *p)
 {
     PQclear(p->wait.result);
     p->wait.result = NULL;
-    again(p, p->shop->draining ? EVERY_MS / 2 : EVERY_MS);
+    again(p, EVERY_MS);
 }
 
 

@@ -176,6 +176,17 @@ header(struct request *rq, const char *name, const char *value)
 }
 
 
+/* What the client does without: the version and the address stay. */
+void
+reply_minimal(struct request *rq)
+{
+    if (rq->answer.status == 200)
+        rq->answer.status = 204;
+    rq->answer.len = 0;
+    header(rq, "Preference-Applied", "return=minimal");
+}
+
+
 /* Is the tag among those of If-None-Match?  Weak comparison: W/ is not looked
  * at. */
 bool

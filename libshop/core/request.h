@@ -178,7 +178,8 @@ bool takes_gzip(shop_str_t accept_encoding);
 void stage_problem(struct request *rq, const struct problem *p);
 void header_add(struct request *rq, const char *name, const char *value);
 const char *answer_etag(struct request *rq);
-void answer_finish(struct request *rq);         /* the headers of all        */
+void answer_finish(struct request *rq);
+void reply_minimal(struct request *rq);         /* the headers of all        */
 void answer_send(struct request *rq);
 bool etag_known(shop_str_t if_none_match, shop_str_t etag);
 

@@ -14,6 +14,7 @@
 #include <strings.h>
 
 #include "core/env.h"
+#include "core/once.sql.h"
 
 #define SEEN_MS  60000
 
@@ -226,6 +227,38 @@ admit(struct request *rq)
 }
 
 
+/* RFC 7240: is it among the preferences? */
+static bool
+prefers(const struct request *rq, const char *what)
+{
+    shop_str_t   given = rq->in->header[SHOP_H_PREFER];
+    size_t       n = strlen(what);
+    const char  *at = given.data, *end = given.data + given.len;
+
+    while (at != NULL && at < end) {
+        at += strspn(at, " ");
+        if ((size_t) (end - at) >= n && strncasecmp(at, what, n) == 0
+            && (at + n == end || at[n] == ',' || at[n] == ' '))
+            return true;
+        at = memchr(at, ',', (size_t) (end - at));
+        at = at == NULL ? NULL : at + 1;
+    }
+
+    return false;
+}
+
+
+/* All is done and checked, also what is checked at COMMIT, and nothing stays:
+ * the transaction ends with the request. */
+static void
+rehearse(struct request *rq)
+{
+    sql_constraints_now(rq);
+    rq->answer.location = NULL;
+    header(rq, "Preference-Applied", "dry-run");
+}
+
+
 /* Once with the key, whatever the number of attempts and repetitions. */
 static void
 change(struct request *rq)
@@ -236,10 +269,16 @@ change(struct request *rq)
         return;
 
     rq->route->handler(rq);
+    if (prefers(rq, "dry-run")) {
+        rehearse(rq);
+        return;
+    }
     if (is_news(rq))
         note_caller(rq);
     once_store(rq);
     commit(rq);
+    if (prefers(rq, "return=minimal"))
+        reply_minimal(rq);
 }
 
 
@@ -357,6 +396,12 @@ request_query(struct request *rq, const struct field *shape)
 const struct caller *
 caller(struct request *rq)
 {
+    if (rq->route->flags & CACHED) {
+        shop_log(rq->shop, SHOP_LOG_ERROR, "%s asks who calls, but its answer "
+                 "is kept for everyone", rq->route->path);
+        fail(rq, &internal_error);
+    }
+
     return &rq->caller;
 }
 

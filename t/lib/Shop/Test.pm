@@ -37,7 +37,7 @@ our @EXPORT = (@Test::More::EXPORT, qw(
     start_shop stop_shop done top_folder
     get post put patch del request connection new_connection
     ok_json is_problem as_key as_nobody shopctl
-    sql sql_value sql_as database_url wait_for polled status
+    sql sql_value sql_as forget_connections database_url wait_for polled status
     reload signal_nginx workers log_text allow_log
     pg_stop pg_start pg_restart pg_kill
 ));
@@ -390,6 +390,14 @@ sub connection {
 # One more, beside the one that get() and its like keep alive.
 sub new_connection {
     return Shop::HTTP->new($shop->{port});
+}
+
+
+# In a child that was forked: what is open is the parent's.
+sub forget_connections {
+    $_->{InactiveDestroy} = 1 for values %dbh;
+    %dbh = ();
+    delete $shop->{conn};
 }
 
 
