@@ -36,6 +36,7 @@ struct db_wait {
     enum db_outcome    outcome;
     PGresult          *result;          /* the waiter's to PQclear           */
     char               sqlstate[6];
+    char               constraint[64];  /* that was broken, or ""            */
     void             (*wake)(struct db_wait *w);        /* on the loop       */
     void              *ctx;
     struct db_entry   *entry;           /* the lane's; NULL when it is done  */

@@ -43,11 +43,20 @@ entry_pop(struct entries *l)
 }
 
 
+/* A field of an error, or "" when there is none. */
+static void
+error_field(char *out, size_t size, const PGresult *result, int field)
+{
+    const char *text = PQresultErrorField(result, field);
+
+    snprintf(out, size, "%s", text == NULL ? "" : text);
+}
+
+
 void
 entry_finish(struct db_entry *e, enum db_outcome outcome, PGresult *result)
 {
     struct db_wait *w = e->w;
-    const char     *state;
 
     shop_env.release(e);
     if (w == NULL) {
@@ -58,10 +67,9 @@ entry_finish(struct db_entry *e, enum db_outcome outcome, PGresult *result)
     w->entry = NULL;
     w->outcome = outcome;
     w->result = result;
-    state = result == NULL ? NULL
-                           : PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    snprintf(w->sqlstate, sizeof(w->sqlstate), "%s",
-             state == NULL ? "" : state);
+    error_field(w->sqlstate, sizeof(w->sqlstate), result, PG_DIAG_SQLSTATE);
+    error_field(w->constraint, sizeof(w->constraint), result,
+                PG_DIAG_CONSTRAINT_NAME);
     w->wake(w);
 }
 

@@ -370,7 +370,7 @@ wait_reset(struct db_wait *w)
 {
     w->outcome = DB_PENDING;
     w->result = NULL;
-    w->sqlstate[0] = '\0';
+    w->sqlstate[0] = w->constraint[0] = '\0';
 }
 
 

@@ -329,6 +329,7 @@ a_commit_can_be_refused(void **state)
                      DB_ROWS);
     assert_int_equal(commit(f, &tx, &woken), TX_REFUSED);
     assert_string_equal(tx.wait.sqlstate, "23505");
+    assert_string_equal(tx.wait.constraint, "t_once_key");
     db_tx_end(&tx);
 
     acquire(f, &tx, &woken);
