@@ -82,7 +82,8 @@ enum tx_outcome {
     TX_NONE,                            /* not known yet                     */
     TX_COMMITTED,
     TX_ABORTED,                         /* nothing happened: run it again    */
-    TX_REFUSED,                         /* COMMIT failed: wait.sqlstate      */
+    TX_REFUSED,                         /* it, or a statement before it,
+                                           failed: wait.sqlstate             */
     TX_UNKNOWN                          /* COMMIT was lost, and nobody knows */
 };
 

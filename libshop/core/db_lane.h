@@ -74,10 +74,17 @@ struct db_lane {
     /* Of transactions: DB_ROWS it is there, DB_DOWN it could not be made,
      * DB_LOST it went.  Called before those who wait are told. */
     void             (*changed)(struct db_lane *l, enum db_outcome what);
+
+    /* The error that aborted the transaction; those after it only follow. */
+    char               first_sqlstate[6];
+    char               first_constraint[64];
 };
 
 void entry_push(struct entries *l, struct db_entry *e);
 struct db_entry *entry_pop(struct entries *l);
+
+/* The error of the transaction's own, in place of one that follows it. */
+void error_first(struct db_lane *l, struct db_wait *w);
 
 /* Tell the waiter, if there is one, and free the entry. */
 void entry_finish(struct db_entry *e, enum db_outcome outcome,

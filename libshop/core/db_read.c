@@ -54,23 +54,50 @@ error_field(char *out, size_t size, const PGresult *result, int field)
 
 
 void
+error_first(struct db_lane *l, struct db_wait *w)
+{
+    memcpy(w->sqlstate, l->first_sqlstate, sizeof(w->sqlstate));
+    memcpy(w->constraint, l->first_constraint, sizeof(w->constraint));
+}
+
+
+/* Statements that share a Sync with the one that failed are skipped without
+ * a state; later ones are told 25P02. */
+static void
+error_keep(struct db_lane *l, struct db_wait *w)
+{
+    bool follows = w->sqlstate[0] == '\0'
+                   || strcmp(w->sqlstate, "25P02") == 0;
+
+    if (follows) {
+        error_first(l, w);
+    } else if (l->first_sqlstate[0] == '\0') {
+        memcpy(l->first_sqlstate, w->sqlstate, sizeof(w->sqlstate));
+        memcpy(l->first_constraint, w->constraint, sizeof(w->constraint));
+    }
+}
+
+
+void
 entry_finish(struct db_entry *e, enum db_outcome outcome, PGresult *result)
 {
-    struct db_wait *w = e->w;
+    struct db_lane *l = e->lane;
+    struct db_wait  gone = { 0 }, *w = e->w != NULL ? e->w : &gone;
 
     shop_env.release(e);
-    if (w == NULL) {
-        PQclear(result);
-        return;
-    }
-
     w->entry = NULL;
     w->outcome = outcome;
     w->result = result;
     error_field(w->sqlstate, sizeof(w->sqlstate), result, PG_DIAG_SQLSTATE);
     error_field(w->constraint, sizeof(w->constraint), result,
                 PG_DIAG_CONSTRAINT_NAME);
-    w->wake(w);
+    if (outcome == DB_ERROR && l->changed != NULL)
+        error_keep(l, w);
+
+    if (w == &gone)
+        PQclear(result);
+    else
+        w->wake(w);
 }
 
 
