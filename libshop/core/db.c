@@ -16,11 +16,15 @@
                 "-c default_transaction_read_only=on "                        \
                 "-c default_transaction_isolation=repeatable\\ read "
 
+#define SLOW_FOR_MS  60000      /* a statement stays off the lane of reads   */
+
 struct db {
     struct shop     *shop;
-    struct db_lane   read;
-    struct db_lane   slow;
     struct tx_pool  *tx;
+    uint64_t         slow_until[SLOTS_MAX];     /* by statement; ms          */
+    unsigned         n_read;
+    unsigned         n_slow;
+    struct db_lane   lane[];                    /* reads', then slow ones    */
 };
 
 
@@ -48,30 +52,53 @@ host_is_plain(const char *conninfo)
 }
 
 
+static void
+lane_init(struct db *db, struct db_lane *l)
+{
+    unsigned i = (unsigned) (l - db->lane);
+
+    l->db = db;
+    l->shop = db->shop;
+    if (i < db->n_read) {
+        l->name = "shop-read";
+        l->options = COMMON "-c statement_timeout=100 "
+                            "-c plan_cache_mode=force_generic_plan";
+        l->flight_max = FLIGHT_MAX;
+        return;
+    }
+    i -= db->n_read;
+    l->name = "shop-slow";
+    l->options = COMMON "-c statement_timeout=5000 "
+                        "-c plan_cache_mode=force_custom_plan";
+    l->flight_max = 1;
+    l->ring = &db->lane[db->n_read + (i + 1) % db->n_slow];
+}
+
+
 int
 db_open(struct db **out, struct shop *shop)
 {
-    struct db *db;
+    unsigned    n_read = shop->conf.read_connections;
+    unsigned    n_slow = shop->conf.slow_connections;
+    size_t      size;
+    struct db  *db;
 
     if (!host_is_plain(shop->conf.database)) {
         shop_log(shop, SHOP_LOG_ERROR, "the database's host is a name: give "
                  "a socket's folder, an address, or hostaddr= beside it");
         return SHOP_E_CONF;
     }
-    db = shop_env.alloc(sizeof(struct db));
+    size = sizeof(struct db) + (n_read + n_slow) * sizeof(struct db_lane);
+    db = shop_env.alloc(size);
     if (db == NULL)
         return SHOP_E_NOMEM;
 
-    memset(db, 0, sizeof(*db));
+    memset(db, 0, size);
     db->shop = shop;
-    db->read.db = db->slow.db = db;
-    db->read.shop = db->slow.shop = shop;
-    db->read.name = "shop-read";
-    db->slow.name = "shop-slow";
-    db->read.slower = &db->slow;
-    db->read.options = COMMON "-c statement_timeout=100 "
-                              "-c plan_cache_mode=force_generic_plan";
-    db->slow.options = COMMON "-c statement_timeout=5000";
+    db->n_read = n_read;
+    db->n_slow = n_slow;
+    for (unsigned i = 0; i < n_read + n_slow; i++)
+        lane_init(db, &db->lane[i]);
     if (tx_pool_open(&db->tx, db, shop) != SHOP_OK) {
         shop_env.release(db);
         return SHOP_E_NOMEM;
@@ -85,7 +112,8 @@ db_open(struct db **out, struct shop *shop)
 void
 db_drain(struct db *db)
 {
-    db->read.draining = db->slow.draining = true;
+    for (unsigned i = 0; i < db->n_read + db->n_slow; i++)
+        db->lane[i].draining = true;
     tx_pool_drain(db->tx);
 }
 
@@ -94,7 +122,11 @@ db_drain(struct db *db)
 void
 db_release(struct db *db)
 {
-    if (db->read.posted || db->slow.posted || tx_pool_posted(db->tx))
+    for (unsigned i = 0; i < db->n_read + db->n_slow; i++) {
+        if (db->lane[i].posted)
+            return;
+    }
+    if (tx_pool_posted(db->tx))
         return;
     shop_env.release(db->tx);
     shop_env.release(db);
@@ -104,10 +136,11 @@ db_release(struct db *db)
 void
 db_close(struct db *db)
 {
-    lane_close(&db->read);
-    lane_close(&db->slow);
+    for (unsigned i = 0; i < db->n_read + db->n_slow; i++) {
+        lane_close(&db->lane[i]);
+        db->lane[i].closed = true;
+    }
     tx_pool_close(db->tx);
-    db->read.closed = db->slow.closed = true;
     db_release(db);
 }
 
@@ -115,7 +148,12 @@ db_close(struct db *db)
 bool
 db_is_up(const struct db *db)
 {
-    return !lane_is_down(&db->read);
+    for (unsigned i = 0; i < db->n_read; i++) {
+        if (!lane_is_down(&db->lane[i]))
+            return true;
+    }
+
+    return false;
 }
 
 
@@ -148,13 +186,68 @@ lane_add(struct db_lane *l, const struct db_call *call, struct db_wait *w)
 }
 
 
+/* --- choosing a connection ----------------------------------------------- */
+
+
+/* Statements of one iteration go together, so that they share a Sync and a
+ * snapshot; else the one with the least to do takes it. */
+static struct db_lane *
+pick(struct db_lane *l, unsigned n)
+{
+    struct db_lane *best = NULL;
+
+    for (; n > 0; n--, l++) {
+        if (lane_is_down(l))
+            continue;
+        if (l->ring == NULL && l->posted && l->queue.n != 0)
+            return l;
+        if (best == NULL || l->queue.n + l->in_flight
+                            < best->queue.n + best->in_flight)
+            best = l;
+    }
+
+    return best;
+}
+
+
+static struct db_lane *
+pick_slow(struct db *db)
+{
+    return pick(&db->lane[db->n_read], db->n_slow);
+}
+
+
+struct db_lane *
+db_slower(struct db *db, unsigned slot)
+{
+    struct db_lane *l = pick_slow(db);
+
+    db->slow_until[slot] = shop_now_ms(db->shop) + SLOW_FOR_MS;
+    return l != NULL && l->queue.n < QUEUE_MAX ? l : NULL;
+}
+
+
+static bool
+is_slow(struct db *db, unsigned slot)
+{
+    if (slot >= SLOTS_MAX || db->slow_until[slot] == 0)
+        return false;
+    if (shop_now_ms(db->shop) < db->slow_until[slot])
+        return true;
+    db->slow_until[slot] = 0;
+
+    return false;
+}
+
+
 void
 db_read(struct db *db, enum lane lane, const struct db_call *call,
         struct db_wait *w)
 {
-    struct db_lane *l = lane == LANE_SLOW ? &db->slow : &db->read;
+    struct db_lane *l = lane == LANE_SLOW || is_slow(db, call->slot)
+                        ? pick_slow(db) : pick(db->lane, db->n_read);
 
-    if (lane_is_down(l))
+    if (l == NULL)
         w->outcome = DB_DOWN;
     else
         lane_add(l, call, w);

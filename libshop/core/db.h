@@ -50,7 +50,8 @@ struct db_call {
     const char          *text;
     int                  n_values;
     const char *const   *values;        /* NULL is SQL's                     */
-    unsigned             slot;          /* number of the statement           */
+    unsigned             slot;          /* number of the statement, or of
+                                           several that have no name         */
 };
 
 /* Nothing connects before the first use.  SHOP_E_CONF: the host is a name,

@@ -9,6 +9,9 @@
  *     of them may be sent again; one that was aborted by a neighbour is sent
  *     again once, without a name and with a Sync of its own.
  *
+ * A slow lane has one statement in flight at a time, and takes over what waits
+ * for another slow one when it has nothing to do itself.
+ *
  * A lane with `changed` serves one transaction at a time instead: nothing on
  * it is ever sent again, and it does not connect by itself.
  */
@@ -51,7 +54,7 @@ enum lane_state { LANE_IDLE, LANE_CONNECTING, LANE_UP, LANE_DOWN };
 
 struct db_lane {
     struct shop       *shop;
-    struct db_lane    *slower;          /* where a timed out statement goes  */
+    struct db_lane    *ring;            /* of slow ones; NULL: not slow      */
     const char        *name;
     const char        *options;
     struct db         *db;              /* whose it is                       */
@@ -69,6 +72,7 @@ struct db_lane {
     struct entries     queue;
     struct entries     sent;
     unsigned           in_flight;       /* queries among `sent`              */
+    unsigned           flight_max;
     uint64_t           prepared[SLOTS_MAX / 64];
 
     /* Of transactions: DB_ROWS it is there, DB_DOWN it could not be made,
@@ -102,6 +106,10 @@ void db_release(struct db *db);         /* when no lane is posted           */
 struct tx_pool *db_tx_pool(struct db *db);
 void lane_add(struct db_lane *l, const struct db_call *call,
               struct db_wait *w);
+
+/* The slow lane for a statement that was too slow for another, which it is
+ * kept off for a while; NULL when no slow lane can be had. */
+struct db_lane *db_slower(struct db *db, unsigned slot);
 
 /* db_tx.c */
 int  tx_pool_open(struct tx_pool **out, struct db *db, struct shop *shop);

@@ -180,7 +180,7 @@ static bool
 send_batch(struct db_lane *l)
 {
     for (unsigned n = 0; n < BATCH_MAX && l->queue.n != 0
-                         && l->in_flight < FLIGHT_MAX; n++) {
+                         && l->in_flight < l->flight_max; n++) {
         struct db_entry *e = l->queue.first;
         bool             alone = e->alone;
 
@@ -218,7 +218,7 @@ flush(shop_post_t *p)
     if (l->state != LANE_UP)
         return;
 
-    while (l->queue.n != 0 && l->in_flight < FLIGHT_MAX) {
+    while (l->queue.n != 0 && l->in_flight < l->flight_max) {
         if (!send_batch(l)) {
             lane_lost(l);
             return;
@@ -241,10 +241,11 @@ lane_post(struct db_lane *l)
 /* --- reading ------------------------------------------------------------- */
 
 
+/* On the same lane without a name: see send_one(). */
 static void
 send_again(struct db_lane *l, struct db_entry *e)
 {
-    e->alone = true;
+    e->alone = l == e->lane || e->call.name == NULL;
     e->answered = false;
     e->result = NULL;
     e->lane = l;
@@ -254,33 +255,52 @@ send_again(struct db_lane *l, struct db_entry *e)
 }
 
 
+static bool
+has_state(const PGresult *res, const char *sqlstate)
+{
+    const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+
+    return state != NULL && strcmp(state, sqlstate) == 0;
+}
+
+
+/* Where a statement that failed has a second chance: on the lane of slow ones
+ * when it took too long, here when a neighbour's failure aborted it or when
+ * it is not prepared after all; NULL when it has none. */
+static struct db_lane *
+next_lane(struct db_lane *l, const struct db_entry *e)
+{
+    if (l->changed != NULL)
+        return NULL;
+    if (l->ring == NULL && has_state(e->result, "57014"))
+        return db_slower(l->db, e->call.slot);
+
+    return !e->alone && (PQresultStatus(e->result) == PGRES_PIPELINE_ABORTED
+                         || has_state(e->result, "26000")) ? l : NULL;
+}
+
+
 /* All results of a query are read: what becomes of it? */
 static void
 query_done(struct db_lane *l, struct db_entry *e)
 {
     PGresult       *res = e->result;
     ExecStatusType  s = PQresultStatus(res);
-    const char     *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-    bool            lapsed = state != NULL && strcmp(state, "57014") == 0;
-    bool            unknown = state != NULL && (strcmp(state, "26000") == 0);
+    struct db_lane *next;
 
     if (s == PGRES_TUPLES_OK || s == PGRES_COMMAND_OK) {
         entry_finish(e, DB_ROWS, res);
         return;
     }
-    if (unknown)
+    if (has_state(res, "26000"))
         set_prepared(l, e->call.slot, false);
-
-    if (e->w != NULL && l->changed == NULL
-        && ((!e->alone && (s == PGRES_PIPELINE_ABORTED
-                          || unknown))
-            || (lapsed && l->slower != NULL)))
-    {
-        PQclear(res);
-        send_again(lapsed ? l->slower : l, e);
+    next = next_lane(l, e);
+    if (next == NULL || e->w == NULL) {
+        entry_finish(e, DB_ERROR, res);
         return;
     }
-    entry_finish(e, DB_ERROR, res);
+    PQclear(res);
+    send_again(next, e);
 }
 
 
@@ -398,6 +418,22 @@ drain(struct db_lane *l)
 }
 
 
+/* A slow one that has nothing to do takes what waits for another. */
+static void
+take_over(struct db_lane *l)
+{
+    for (struct db_lane *r = l->ring; r != l; r = r->ring) {
+        struct db_entry *e = entry_pop(&r->queue);
+
+        if (e != NULL) {
+            e->lane = l;
+            entry_push(&l->queue, e);
+            return;
+        }
+    }
+}
+
+
 /* Flushing reads too when it cannot write, so draining comes after it. */
 void
 lane_pump(struct db_lane *l)
@@ -412,6 +448,8 @@ lane_pump(struct db_lane *l)
         return;
 
     lane_interest(l, more == 1 ? SHOP_RD | SHOP_WR : SHOP_RD);
-    if (l->queue.n != 0 && l->in_flight < FLIGHT_MAX)
+    if (l->ring != NULL && l->queue.n == 0 && l->in_flight == 0)
+        take_over(l);
+    if (l->queue.n != 0 && l->in_flight < l->flight_max)
         lane_post(l);
 }

@@ -271,6 +271,7 @@ conn_init(struct tx_pool *p, struct tx_conn *c, unsigned i)
     c->lane.db = p->db;
     c->lane.name = c->name;
     c->lane.options = OPTIONS;
+    c->lane.flight_max = FLIGHT_MAX;
     c->lane.changed = changed;
     c->begin.wake = begin_done;
     c->xid.wake = xid_done;

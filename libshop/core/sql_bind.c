@@ -274,6 +274,7 @@ form_of(struct given *g, struct sql_form *fresh)
 
     if (sql_compose(st, chosen, fresh, g->arena) == NULL)
         return NULL;
+    fresh->slot = *st->slot;
 
     return n_variants < VARIANTS_MAX ? keep(st, chosen, fresh) : fresh;
 }

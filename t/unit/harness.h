@@ -16,6 +16,7 @@ struct harness {
     shop_timer_t  *timer[HARNESS_MAX];
     uint64_t       due[HARNESS_MAX];
     shop_post_t   *post[HARNESS_MAX];
+    uint64_t       ahead_ms;            /* what its clock is ahead           */
     bool           verbose;
 };
 

@@ -46,6 +46,7 @@ open_with(struct fixture *f, const char *conninfo)
     f->shop.host = &f->host;
     f->shop.count = f->count;
     f->shop.conf.database = conninfo;
+    f->shop.conf.read_connections = 1;
 
     return db_open(&f->db, &f->shop);
 }

@@ -90,6 +90,7 @@ set_up(void **state)
     f->shop.host = &f->host;
     f->shop.count = f->count;
     f->shop.conf.database = getenv("SHOP_TEST_DATABASE");
+    f->shop.conf.read_connections = 1;
     f->shop.conf.tx_connections = 1;
     f->shop.conf.tx_queue = 1;
     assert_int_equal(db_open(&f->db, &f->shop), SHOP_OK);
