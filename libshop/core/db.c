@@ -28,27 +28,89 @@ struct db {
 };
 
 
-/* A socket's folder or an address; a name would have to be looked up. */
-static bool
-host_is_plain(const char *conninfo)
+/* --- opening and closing ------------------------------------------------- */
+
+
+/* What libpq would use for this connection string, with its environment and
+ * service files.  It tells that of a connection only; one with an sslmode
+ * that does not exist ends before any name is looked up. */
+static PQconninfoOption *
+options_of(const char *conninfo)
 {
-    PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
-    bool              plain = options != NULL, address = false;
-    uint8_t           buf[16];
+    const char        *keys[] = { "dbname", "sslmode", NULL };
+    const char        *values[] = { conninfo, "none", NULL };
+    PGconn            *pg = PQconnectStartParams(keys, values, 1);
+    PQconninfoOption  *options = pg == NULL ? NULL : PQconninfo(pg);
 
-    for (PQconninfoOption *o = options; o != NULL && o->keyword; o++) {
-        if (o->val == NULL || o->val[0] == '\0')
-            continue;
-        if (strcmp(o->keyword, "hostaddr") == 0)
-            address = true;
-        if (strcmp(o->keyword, "host") == 0
-            && (o->val[0] != '/' || strchr(o->val, ',') != NULL))
-            plain = inet_pton(AF_INET, o->val, buf) == 1
-                    || inet_pton(AF_INET6, o->val, buf) == 1;
+    PQfinish(pg);
+
+    return options;
+}
+
+
+static const char *
+option(const PQconninfoOption *o, const char *keyword)
+{
+    while (o->keyword != NULL && strcmp(o->keyword, keyword) != 0)
+        o++;
+
+    return o->keyword == NULL || o->val == NULL ? "" : o->val;
+}
+
+
+/* One of a list of hosts: nothing, a socket's folder, or an address. */
+static bool
+is_plain(const char *host, size_t n)
+{
+    char     text[64];
+    uint8_t  buf[16];
+
+    if (n == 0 || host[0] == '/' || host[0] == '@')
+        return true;
+    if (n >= sizeof(text))
+        return false;
+    memcpy(text, host, n);
+    text[n] = '\0';
+
+    return inet_pton(AF_INET, text, buf) == 1
+           || inet_pton(AF_INET6, text, buf) == 1;
+}
+
+
+/* Each host must be one that need not be looked up, or have its address at
+ * the same place of the other list. */
+static bool
+hosts_are_plain(const char *hosts, const char *addresses)
+{
+    for (;;) {
+        size_t n = strcspn(hosts, ","), m = strcspn(addresses, ",");
+
+        if (m == 0 && !is_plain(hosts, n))
+            return false;
+        if (hosts[n] == '\0')
+            return true;
+        hosts += n + 1;
+        addresses += m + (addresses[m] == ',');
     }
-    PQconninfoFree(options);
+}
 
-    return plain || address;
+
+/* NULL, or a sentence about what the shop cannot work with. */
+static const char *
+database_wrong(const char *conninfo)
+{
+    PQconninfoOption *o = options_of(conninfo);
+    const char       *why = NULL;
+
+    if (o == NULL || strcmp(option(o, "sslmode"), "none") != 0)
+        why = "the database's connection string cannot be read, or names a "
+              "service that is not defined";
+    else if (!hosts_are_plain(option(o, "host"), option(o, "hostaddr")))
+        why = "the database's host is a name: give a socket's folder, an "
+              "address, or hostaddr= beside it";
+    PQconninfoFree(o);
+
+    return why;
 }
 
 
@@ -80,12 +142,12 @@ db_open(struct db **out, struct shop *shop)
 {
     unsigned    n_read = shop->conf.read_connections;
     unsigned    n_slow = shop->conf.slow_connections;
+    const char *why = database_wrong(shop->conf.database);
     size_t      size;
     struct db  *db;
 
-    if (!host_is_plain(shop->conf.database)) {
-        shop_log(shop, SHOP_LOG_ERROR, "the database's host is a name: give "
-                 "a socket's folder, an address, or hostaddr= beside it");
+    if (why != NULL) {
+        shop_log(shop, SHOP_LOG_ERROR, "%s", why);
         return SHOP_E_CONF;
     }
     size = sizeof(struct db) + (n_read + n_slow) * sizeof(struct db_lane);

@@ -98,7 +98,7 @@ void entry_finish(struct db_entry *e, enum db_outcome outcome,
 bool lane_is_down(const struct db_lane *l);
 void lane_connect(struct db_lane *l);
 void lane_lost(struct db_lane *l);
-void lane_interest(struct db_lane *l, unsigned events);
+bool lane_interest(struct db_lane *l, unsigned events);
 void lane_close(struct db_lane *l);
 
 /* db.c */

@@ -447,7 +447,10 @@ lane_pump(struct db_lane *l)
     if (l->state != LANE_UP)
         return;
 
-    lane_interest(l, more == 1 ? SHOP_RD | SHOP_WR : SHOP_RD);
+    if (!lane_interest(l, more == 1 ? SHOP_RD | SHOP_WR : SHOP_RD)) {
+        lane_lost(l);
+        return;
+    }
     if (l->ring != NULL && l->queue.n == 0 && l->in_flight == 0)
         take_over(l);
     if (l->queue.n != 0 && l->in_flight < l->flight_max)

@@ -38,10 +38,7 @@ static const char schema[] =
     "DROP SCHEMA IF EXISTS lane_test CASCADE;"
     "CREATE SCHEMA lane_test;"
     "CREATE TABLE lane_test.t (id int);"
-    "INSERT INTO lane_test.t VALUES (1);"
-    "CREATE FUNCTION lane_test.unsupported() RETURNS int AS $$"
-    "BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '0A000'; END $$"
-    "LANGUAGE plpgsql";
+    "INSERT INTO lane_test.t VALUES (1)";
 
 #define LANE     "current_setting('application_name')"
 #define BLOCK    "pg_advisory_lock_shared($1::int)"
@@ -235,7 +232,7 @@ slow_connections_are_exclusive(void **state)
 
     aside(f, "SELECT pg_advisory_lock(1), pg_advisory_lock(2)");
     ask(f, &a, LANE_SLOW, 1, "SELECT 'a', " BLOCK, "1");
-    ask(f, &b, LANE_SLOW, 1, "SELECT 'b', " BLOCK, "2");
+    ask(f, &b, LANE_SLOW, 4, "SELECT 'b', " BLOCK, "2");
     ask(f, &c, LANE_SLOW, 2, "SELECT 'c'", NULL);
     ask(f, &d, LANE_SLOW, 3, "SELECT 'd'", NULL);
     turn_until_blocked(f, "2");
@@ -257,6 +254,147 @@ slow_connections_are_exclusive(void **state)
 /* --- connections that go ------------------------------------------------- */
 
 
+static void
+kill_sessions(struct fixture *f, const char *of)
+{
+    char sql[200];
+
+    snprintf(sql, sizeof(sql), "SELECT pg_terminate_backend(pid, 60000) "
+             "FROM pg_stat_activity WHERE datname = current_database() "
+             "AND usename = current_user AND application_name = '%s'", of);
+    aside(f, sql);
+}
+
+
+static void
+turn_until_lost(struct fixture *f, unsigned n)
+{
+    for (unsigned i = 0; i < 60000 && f->count[COUNT_DB_LOST] < n; i++)
+        harness_turn(&f->host);
+    assert_int_equal(f->count[COUNT_DB_LOST], n);
+}
+
+
+static void
+a_draining_worker_connects_for_what_waits_alone(void **state)
+{
+    struct fixture *f = fixture(state);
+    struct asked    a;
+
+    ask(f, &a, LANE_READ, 1, "SELECT 1", NULL);
+    assert_answer(f, &a, "1");
+    db_drain(f->db);
+    kill_sessions(f, "shop-read");
+    turn_until_lost(f, 1);
+    assert_true(harness_is_idle(&f->host));
+
+    ask(f, &a, LANE_READ, 1, "SELECT 1", NULL);
+    assert_answer(f, &a, "1");
+    assert_int_equal(f->count[COUNT_DB_CONNECTS], 2);
+}
+
+
+/* Nor does it go on trying when the server was gone already. */
+static void
+a_draining_worker_gives_up_trying(void **state)
+{
+    struct fixture *f = fixture(state);
+    struct asked    a;
+
+    f->shop.conf.database = "host=/nowhere";
+    ask(f, &a, LANE_READ, 1, "SELECT 1", NULL);
+    answer(f, &a);
+    assert_int_equal(a.wait.outcome, DB_DOWN);
+    assert_false(harness_is_idle(&f->host));
+    db_drain(f->db);
+    for (unsigned n = 0; n < 60000 && !harness_is_idle(&f->host); n++)
+        harness_turn(&f->host);
+    assert_true(harness_is_idle(&f->host));
+    assert_int_equal(f->count[COUNT_DB_FAILURES], 1);
+
+    ask(f, &a, LANE_READ, 1, "SELECT 1", NULL);
+    answer(f, &a);
+    assert_int_equal(a.wait.outcome, DB_DOWN);
+    assert_true(harness_is_idle(&f->host));
+
+    f->shop.conf.database = getenv("SHOP_TEST_DATABASE");
+    ask(f, &a, LANE_READ, 1, "SELECT 1", NULL);
+    assert_answer(f, &a, "1");
+}
+
+
+/* The n-th descriptor cannot be watched, for every n: whoever waits is told,
+ * and the next attempt serves again. */
+static void
+a_host_that_cannot_watch_leaves_nobody_waiting(void **state)
+{
+    struct fixture *f = fixture(state);
+    struct asked    a;
+    unsigned        n = 0;
+
+    do {
+        db_close(f->db);
+        harness_turn(&f->host);
+        assert_true(harness_is_idle(&f->host));
+        assert_int_equal(db_open(&f->db, &f->shop), SHOP_OK);
+
+        f->host.fail_watch = ++n;
+        ask(f, &a, LANE_READ, 1, "SELECT 1", NULL);
+        answer(f, &a);
+        if (f->host.fail_watch != 0)
+            break;
+        assert_int_equal(a.wait.outcome, DB_DOWN);
+        while (!db_is_up(f->db))
+            harness_turn(&f->host);
+        ask(f, &a, LANE_READ, 1, "SELECT 1", NULL);
+        assert_answer(f, &a, "1");
+    } while (n < 20);
+    assert_in_range(n, 3, 19);
+    assert_int_equal(a.wait.outcome, DB_ROWS);
+    f->host.fail_watch = 0;
+}
+
+
+/* FATAL comes without a Sync behind it. */
+static void
+what_was_in_flight_is_sent_again(void **state)
+{
+    struct fixture *f = fixture(state);
+    struct asked    a, b, c;
+
+    aside(f, "SELECT pg_advisory_lock(1)");
+    ask(f, &a, LANE_SLOW, 1, "SELECT 'a', " BLOCK, "1");
+    ask(f, &b, LANE_SLOW, 4, "SELECT 'b', " BLOCK, "1");
+    ask(f, &c, LANE_SLOW, 2, "SELECT 'c'", NULL);
+    turn_until_blocked(f, "2");
+    kill_sessions(f, "shop-slow");
+    turn_until_lost(f, 2);
+    aside(f, UNBLOCK);
+    assert_answer(f, &a, "a");
+    assert_answer(f, &b, "b");
+    assert_answer(f, &c, "c");
+    assert_int_equal(f->count[COUNT_READ_RETRIES], 2);
+    assert_int_equal(f->count[COUNT_READ_FLIGHT], 0);
+}
+
+
+/* It is lost with each connection; the third attempt is not made. */
+static void
+what_ends_its_connection_is_given_up(void **state)
+{
+    struct fixture *f = fixture(state);
+    struct asked    a;
+
+    ask(f, &a, LANE_READ, 1, "SELECT pg_terminate_backend(pg_backend_pid())",
+        NULL);
+    answer(f, &a);
+    assert_int_equal(a.wait.outcome, DB_LOST);
+    assert_int_equal(f->count[COUNT_DB_LOST], 2);
+    ask(f, &a, LANE_READ, 2, "SELECT 1", NULL);
+    assert_answer(f, &a, "1");
+}
+
+
 #define WITH_DATABASE(test)                                                   \
     cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
@@ -268,6 +406,11 @@ core_db_lane_tests(void)
         WITH_DATABASE(a_slow_statement_moves_and_stays_away),
         WITH_DATABASE(slow_statements_have_plans_and_time_of_their_own),
         WITH_DATABASE(slow_connections_are_exclusive),
+        WITH_DATABASE(a_draining_worker_connects_for_what_waits_alone),
+        WITH_DATABASE(a_draining_worker_gives_up_trying),
+        WITH_DATABASE(a_host_that_cannot_watch_leaves_nobody_waiting),
+        WITH_DATABASE(what_was_in_flight_is_sent_again),
+        WITH_DATABASE(what_ends_its_connection_is_given_up),
     };
 
     return cmocka_run_group_tests_name("core_db_lane", tests, NULL, NULL);
