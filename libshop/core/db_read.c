@@ -256,11 +256,11 @@ send_again(struct db_lane *l, struct db_entry *e)
 
 
 static bool
-has_state(const PGresult *res, const char *sqlstate)
+field_is(const PGresult *res, int field, const char *text)
 {
-    const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+    const char *value = PQresultErrorField(res, field);
 
-    return state != NULL && strcmp(state, sqlstate) == 0;
+    return value != NULL && strcmp(value, text) == 0;
 }
 
 
@@ -272,11 +272,12 @@ next_lane(struct db_lane *l, const struct db_entry *e)
 {
     if (l->changed != NULL)
         return NULL;
-    if (l->ring == NULL && has_state(e->result, "57014"))
+    if (l->ring == NULL && field_is(e->result, PG_DIAG_SQLSTATE, "57014"))
         return db_slower(l->db, e->call.slot);
 
     return !e->alone && (PQresultStatus(e->result) == PGRES_PIPELINE_ABORTED
-                         || has_state(e->result, "26000")) ? l : NULL;
+                         || field_is(e->result, PG_DIAG_SQLSTATE, "26000"))
+           ? l : NULL;
 }
 
 
@@ -292,7 +293,7 @@ query_done(struct db_lane *l, struct db_entry *e)
         entry_finish(e, DB_ROWS, res);
         return;
     }
-    if (has_state(res, "26000"))
+    if (field_is(res, PG_DIAG_SQLSTATE, "26000"))
         set_prepared(l, e->call.slot, false);
     next = next_lane(l, e);
     if (next == NULL || e->w == NULL) {
@@ -345,22 +346,29 @@ entry_done(struct db_lane *l)
 }
 
 
-/* Is this the end of the connection?  A FATAL comes without a Sync, and a
- * plan whose columns changed can only be made anew on another connection. */
+/* A plan whose columns changed can only be made anew on another connection.
+ * The state is that of anything unsupported; who raised it tells.  A prepared
+ * statement that is gone aborts a transaction, so there too a connection that
+ * knows what it has prepared is the remedy. */
 static bool
-is_last(const struct db_lane *l, const struct db_entry *e,
-        const PGresult *res)
+is_stale(const struct db_lane *l, const PGresult *res)
 {
-    const char *level = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
-    const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+    return (field_is(res, PG_DIAG_SQLSTATE, "0A000")
+            && field_is(res, PG_DIAG_SOURCE_FUNCTION, "RevalidateCachedQuery"))
+           || (l->changed != NULL && field_is(res, PG_DIAG_SQLSTATE, "26000"));
+}
 
+
+/* Is this the end of the connection?  A FATAL comes without a Sync. */
+static bool
+is_last(const struct db_lane *l, const PGresult *res)
+{
     if (PQstatus(l->pg) == CONNECTION_BAD)
         return PQresultStatus(res) == PGRES_FATAL_ERROR;
 
-    return (level != NULL && (strcmp(level, "FATAL") == 0
-                              || strcmp(level, "PANIC") == 0))
-           || (e->kind == ENTRY_QUERY && state != NULL
-               && strcmp(state, "0A000") == 0);
+    return field_is(res, PG_DIAG_SEVERITY_NONLOCALIZED, "FATAL")
+           || field_is(res, PG_DIAG_SEVERITY_NONLOCALIZED, "PANIC")
+           || is_stale(l, res);
 }
 
 
@@ -377,7 +385,7 @@ take(struct db_lane *l, PGresult *res)
         shop_env.release(entry_pop(&l->sent));
         return true;
     }
-    if (e->kind == ENTRY_SYNC || is_last(l, e, res)) {
+    if (e->kind == ENTRY_SYNC || is_last(l, res)) {
         PQclear(res);
         return false;
     }

@@ -38,7 +38,10 @@ static const char schema[] =
     "DROP SCHEMA IF EXISTS lane_test CASCADE;"
     "CREATE SCHEMA lane_test;"
     "CREATE TABLE lane_test.t (id int);"
-    "INSERT INTO lane_test.t VALUES (1)";
+    "INSERT INTO lane_test.t VALUES (1);"
+    "CREATE FUNCTION lane_test.unsupported() RETURNS int AS $$"
+    "BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '0A000'; END $$"
+    "LANGUAGE plpgsql";
 
 #define LANE     "current_setting('application_name')"
 #define BLOCK    "pg_advisory_lock_shared($1::int)"
@@ -395,6 +398,90 @@ what_ends_its_connection_is_given_up(void **state)
 }
 
 
+/* --- statements that are not what they were ------------------------------ */
+
+
+/* SELECT * of a table that gained a column: 0A000. */
+static void
+a_changed_table_makes_a_new_connection(void **state)
+{
+    struct fixture *f = fixture(state);
+    struct asked    a, b;
+
+    ask(f, &a, LANE_READ, 1, "SELECT * FROM lane_test.t", NULL);
+    assert_answer(f, &a, "1");
+    aside(f, "ALTER TABLE lane_test.t ADD COLUMN more text");
+    ask(f, &a, LANE_READ, 1, "SELECT * FROM lane_test.t", NULL);
+    ask(f, &b, LANE_READ, 2, "SELECT 2", NULL);
+    assert_answer(f, &a, "1");
+    assert_answer(f, &b, "2");
+    assert_int_equal(f->count[COUNT_DB_CONNECTS], 2);
+}
+
+
+/* The same state for another reason is an error of the statement's own. */
+static void
+what_is_not_supported_ends_no_connection(void **state)
+{
+    struct fixture *f = fixture(state);
+    struct asked    a;
+
+    ask(f, &a, LANE_READ, 1, "SELECT lane_test.unsupported()", NULL);
+    answer(f, &a);
+    assert_int_equal(a.wait.outcome, DB_ERROR);
+    assert_string_equal(a.wait.sqlstate, "0A000");
+    assert_int_equal(f->count[COUNT_DB_LOST], 0);
+}
+
+
+static void
+forgotten_statements_are_prepared_anew(enum lane lane, struct fixture *f)
+{
+    struct asked  a, b;
+
+    ask(f, &a, lane, 1, "SELECT 'a'", NULL);
+    assert_answer(f, &a, "a");
+    ask(f, &b, lane, 2, "DEALLOCATE ALL", NULL);
+    answer(f, &b);
+    ask(f, &a, lane, 1, "SELECT 'a'", NULL);            /* 26000 */
+    ask(f, &b, lane, 3, "SELECT 'b'", NULL);
+    assert_answer(f, &a, "a");
+    assert_answer(f, &b, "b");
+    assert_int_not_equal(f->count[COUNT_READ_RETRIES], 0);
+
+    f->count[COUNT_READ_RETRIES] = 0;
+    ask(f, &a, lane, 1, "SELECT 'a'", NULL);
+    ask(f, &b, lane, 3, "SELECT 'b'", NULL);
+    assert_answer(f, &a, "a");
+    assert_answer(f, &b, "b");
+    assert_int_equal(f->count[COUNT_READ_RETRIES], 0);
+}
+
+
+static void
+a_read_forgotten_is_prepared_anew(void **state)
+{
+    struct fixture *f = fixture(state);
+
+    forgotten_statements_are_prepared_anew(LANE_READ, f);
+    assert_int_equal(f->count[COUNT_DB_LOST], 0);
+}
+
+
+static void
+a_slow_one_forgotten_is_prepared_anew(void **state)
+{
+    struct fixture *f = fixture(state);
+
+    f->shop.conf.slow_connections = 1;
+    db_close(f->db);
+    harness_turn(&f->host);
+    assert_int_equal(db_open(&f->db, &f->shop), SHOP_OK);
+    forgotten_statements_are_prepared_anew(LANE_SLOW, f);
+    assert_int_equal(f->count[COUNT_DB_LOST], 0);
+}
+
+
 #define WITH_DATABASE(test)                                                   \
     cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
@@ -411,6 +498,10 @@ core_db_lane_tests(void)
         WITH_DATABASE(a_host_that_cannot_watch_leaves_nobody_waiting),
         WITH_DATABASE(what_was_in_flight_is_sent_again),
         WITH_DATABASE(what_ends_its_connection_is_given_up),
+        WITH_DATABASE(a_changed_table_makes_a_new_connection),
+        WITH_DATABASE(what_is_not_supported_ends_no_connection),
+        WITH_DATABASE(a_read_forgotten_is_prepared_anew),
+        WITH_DATABASE(a_slow_one_forgotten_is_prepared_anew),
     };
 
     return cmocka_run_group_tests_name("core_db_lane", tests, NULL, NULL);

@@ -471,6 +471,60 @@ a_lost_transaction_does_not_go_on_alone(void **state)
 }
 
 
+/* One named statement, waited for. */
+static enum db_outcome
+run_named(struct fixture *f, struct tx *tx, unsigned slot, const char *text)
+{
+    struct db_call  call = { .name = slot == 1 ? "one" : "two", .text = text,
+                             .slot = slot };
+    unsigned        woken = 0;
+    struct db_wait  w = { .wake = wake, .ctx = &woken };
+
+    db_tx_query(tx, &call, &w);
+    turn_until(f, &woken);
+    PQclear(w.result);
+
+    return w.outcome;
+}
+
+
+/* What is prepared does not fit any more: the transaction is lost, so that it
+ * runs again, and the next connection prepares anew. */
+static void
+a_stale_statement_loses_the_transaction(void **state)
+{
+    static const char *const  disturb[] = {
+        "ALTER TABLE tx_test.t ADD COLUMN more int", "DEALLOCATE ALL",
+    };
+    const char      *text = "SELECT * FROM tx_test.t";
+    struct fixture  *f = fixture(state);
+    struct tx        tx;
+    unsigned         woken;
+
+    for (unsigned i = 0; i < 2; i++) {
+        acquire(f, &tx, &woken);
+        assert_int_equal(run_named(f, &tx, 1, text), DB_ROWS);
+        assert_int_equal(run_named(f, &tx, 2, "SELECT 2"), DB_ROWS);
+        assert_int_equal(commit(f, &tx, &woken), TX_COMMITTED);
+        db_tx_end(&tx);
+
+        acquire(f, &tx, &woken);
+        if (i == 0)
+            PQfinish(aside(disturb[0]));
+        else
+            run(f, &tx, disturb[1], NULL);
+        assert_int_equal(run_named(f, &tx, 1, text), DB_LOST);
+        assert_int_equal(commit(f, &tx, &woken), TX_ABORTED);
+        db_tx_end(&tx);
+        assert_int_equal(f->count[COUNT_DB_LOST], i + 1);
+    }
+    acquire(f, &tx, &woken);
+    assert_int_equal(run_named(f, &tx, 1, text), DB_ROWS);
+    assert_int_equal(commit(f, &tx, &woken), TX_COMMITTED);
+    db_tx_end(&tx);
+}
+
+
 static void
 a_commit_lost_before_it_was_done(void **state)
 {
@@ -578,6 +632,7 @@ core_db_tx_tests(void)
         WITH_DATABASE(the_queue_is_in_order_and_bounded),
         WITH_DATABASE(a_draining_worker_keeps_no_idle_connection),
         WITH_DATABASE(a_lost_transaction_does_not_go_on_alone),
+        WITH_DATABASE(a_stale_statement_loses_the_transaction),
         WITH_DATABASE(a_commit_lost_before_it_was_done),
         WITH_DATABASE(a_commit_lost_but_done),
         WITH_DATABASE(a_lost_connection_serves_the_queue_anew),
