@@ -16,66 +16,168 @@
                 "-c default_transaction_read_only=on "                        \
                 "-c default_transaction_isolation=repeatable\\ read "
 
+#define SLOW_FOR_MS  60000      /* a statement stays off the lane of reads   */
+
 struct db {
     struct shop     *shop;
-    struct db_lane   read;
-    struct db_lane   slow;
-    struct db_lane   poll;
     struct tx_pool  *tx;
+    uint64_t         slow_until[SLOTS_MAX];     /* by statement; ms          */
+    unsigned         n_read;
+    unsigned         n_slow;
+    struct db_lane   poll;
+    struct db_lane   lane[];                    /* reads', then slow ones    */
 };
 
 
-/* A socket's folder or an address; a name would have to be looked up. */
-static bool
-host_is_plain(const char *conninfo)
+/* --- opening and closing ------------------------------------------------- */
+
+
+/* What libpq would use for this connection string, with its environment and
+ * service files.  It tells that of a connection only; one with an sslmode
+ * that does not exist ends before any name is looked up. */
+static PQconninfoOption *
+options_of(const char *conninfo)
 {
-    PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
-    bool              plain = options != NULL, address = false;
-    uint8_t           buf[16];
+    const char        *keys[] = { "dbname", "sslmode", NULL };
+    const char        *values[] = { conninfo, "none", NULL };
+    PGconn            *pg = PQconnectStartParams(keys, values, 1);
+    PQconninfoOption  *options = pg == NULL ? NULL : PQconninfo(pg);
 
-    for (PQconninfoOption *o = options; o != NULL && o->keyword; o++) {
-        if (o->val == NULL || o->val[0] == '\0')
-            continue;
-        if (strcmp(o->keyword, "hostaddr") == 0)
-            address = true;
-        if (strcmp(o->keyword, "host") == 0
-            && (o->val[0] != '/' || strchr(o->val, ',') != NULL))
-            plain = inet_pton(AF_INET, o->val, buf) == 1
-                    || inet_pton(AF_INET6, o->val, buf) == 1;
+    PQfinish(pg);
+
+    return options;
+}
+
+
+static const char *
+option(const PQconninfoOption *o, const char *keyword)
+{
+    while (o->keyword != NULL && strcmp(o->keyword, keyword) != 0)
+        o++;
+
+    return o->keyword == NULL || o->val == NULL ? "" : o->val;
+}
+
+
+/* One of a list of hosts: nothing, a socket's folder, or an address. */
+static bool
+is_plain(const char *host, size_t n)
+{
+    char     text[64];
+    uint8_t  buf[16];
+
+    if (n == 0 || host[0] == '/' || host[0] == '@')
+        return true;
+    if (n >= sizeof(text))
+        return false;
+    memcpy(text, host, n);
+    text[n] = '\0';
+
+    return inet_pton(AF_INET, text, buf) == 1
+           || inet_pton(AF_INET6, text, buf) == 1;
+}
+
+
+/* Each host must be one that need not be looked up, or have its address at
+ * the same place of the other list. */
+static bool
+hosts_are_plain(const char *hosts, const char *addresses)
+{
+    for (;;) {
+        size_t n = strcspn(hosts, ","), m = strcspn(addresses, ",");
+
+        if (m == 0 && !is_plain(hosts, n))
+            return false;
+        if (hosts[n] == '\0')
+            return true;
+        hosts += n + 1;
+        addresses += m + (addresses[m] == ',');
     }
-    PQconninfoFree(options);
+}
 
-    return plain || address;
+
+/* NULL, or a sentence about what the shop cannot work with. */
+static const char *
+database_wrong(const char *conninfo)
+{
+    PQconninfoOption *o = options_of(conninfo);
+    const char       *why = NULL;
+
+    if (o == NULL || strcmp(option(o, "sslmode"), "none") != 0)
+        why = "the database's connection string cannot be read, or names a "
+              "service that is not defined";
+    else if (!hosts_are_plain(option(o, "host"), option(o, "hostaddr")))
+        why = "the database's host is a name: give a socket's folder, an "
+              "address, or hostaddr= beside it";
+    PQconninfoFree(o);
+
+    return why;
+}
+
+
+static void
+lane_init(struct db *db, struct db_lane *l)
+{
+    unsigned i = (unsigned) (l - db->lane);
+
+    l->db = db;
+    l->shop = db->shop;
+    if (i < db->n_read) {
+        l->name = "shop-read";
+        l->options = COMMON "-c statement_timeout=100 "
+                            "-c plan_cache_mode=force_generic_plan";
+        l->flight_max = FLIGHT_MAX;
+        return;
+    }
+    i -= db->n_read;
+    l->name = "shop-slow";
+    l->options = COMMON "-c statement_timeout=5000 "
+                        "-c plan_cache_mode=force_custom_plan";
+    l->flight_max = 1;
+    l->ring = &db->lane[db->n_read + (i + 1) % db->n_slow];
+}
+
+
+static void
+poll_init(struct db *db)
+{
+    struct db_lane *l = &db->poll;
+
+    l->db = db;
+    l->shop = db->shop;
+    l->name = "shop-poll";
+    l->options = "-c TimeZone=UTC -c DateStyle=ISO "
+                 "-c statement_timeout=5000 -c lock_timeout=1000";
+    l->flight_max = 1;
+    l->ring = l;
 }
 
 
 int
 db_open(struct db **out, struct shop *shop)
 {
-    struct db *db;
+    unsigned    n_read = shop->conf.read_connections;
+    unsigned    n_slow = shop->conf.slow_connections;
+    const char *why = database_wrong(shop->conf.database);
+    size_t      size;
+    struct db  *db;
 
-    if (!host_is_plain(shop->conf.database)) {
-        shop_log(shop, SHOP_LOG_ERROR, "the database's host is a name: give "
-                 "a socket's folder, an address, or hostaddr= beside it");
+    if (why != NULL) {
+        shop_log(shop, SHOP_LOG_ERROR, "%s", why);
         return SHOP_E_CONF;
     }
-    db = shop_env.alloc(sizeof(struct db));
+    size = sizeof(struct db) + (n_read + n_slow) * sizeof(struct db_lane);
+    db = shop_env.alloc(size);
     if (db == NULL)
         return SHOP_E_NOMEM;
 
-    memset(db, 0, sizeof(*db));
+    memset(db, 0, size);
     db->shop = shop;
-    db->read.db = db->slow.db = db->poll.db = db;
-    db->read.shop = db->slow.shop = db->poll.shop = shop;
-    db->poll.name = "shop-poll";
-    db->poll.options = "-c TimeZone=UTC -c DateStyle=ISO "
-                       "-c statement_timeout=5000 -c lock_timeout=1000";
-    db->read.name = "shop-read";
-    db->slow.name = "shop-slow";
-    db->read.slower = &db->slow;
-    db->read.options = COMMON "-c statement_timeout=100 "
-                              "-c plan_cache_mode=force_generic_plan";
-    db->slow.options = COMMON "-c statement_timeout=5000";
+    db->n_read = n_read;
+    db->n_slow = n_slow;
+    for (unsigned i = 0; i < n_read + n_slow; i++)
+        lane_init(db, &db->lane[i]);
+    poll_init(db);
     if (tx_pool_open(&db->tx, db, shop) != SHOP_OK) {
         shop_env.release(db);
         return SHOP_E_NOMEM;
@@ -89,7 +191,9 @@ db_open(struct db **out, struct shop *shop)
 void
 db_drain(struct db *db)
 {
-    db->read.draining = db->slow.draining = db->poll.draining = true;
+    for (unsigned i = 0; i < db->n_read + db->n_slow; i++)
+        db->lane[i].draining = true;
+    db->poll.draining = true;
     tx_pool_drain(db->tx);
 }
 
@@ -98,8 +202,11 @@ db_drain(struct db *db)
 void
 db_release(struct db *db)
 {
-    if (db->read.posted || db->slow.posted || db->poll.posted
-        || tx_pool_posted(db->tx))
+    for (unsigned i = 0; i < db->n_read + db->n_slow; i++) {
+        if (db->lane[i].posted)
+            return;
+    }
+    if (db->poll.posted || tx_pool_posted(db->tx))
         return;
     shop_env.release(db->tx);
     shop_env.release(db);
@@ -109,11 +216,13 @@ db_release(struct db *db)
 void
 db_close(struct db *db)
 {
-    lane_close(&db->read);
-    lane_close(&db->slow);
+    for (unsigned i = 0; i < db->n_read + db->n_slow; i++) {
+        lane_close(&db->lane[i]);
+        db->lane[i].closed = true;
+    }
     lane_close(&db->poll);
+    db->poll.closed = true;
     tx_pool_close(db->tx);
-    db->read.closed = db->slow.closed = db->poll.closed = true;
     db_release(db);
 }
 
@@ -121,7 +230,12 @@ db_close(struct db *db)
 bool
 db_is_up(const struct db *db)
 {
-    return !lane_is_down(&db->read);
+    for (unsigned i = 0; i < db->n_read; i++) {
+        if (!lane_is_down(&db->lane[i]))
+            return true;
+    }
+
+    return false;
 }
 
 
@@ -154,13 +268,68 @@ lane_add(struct db_lane *l, const struct db_call *call, struct db_wait *w)
 }
 
 
+/* --- choosing a connection ----------------------------------------------- */
+
+
+/* Statements of one iteration go together, so that they share a Sync and a
+ * snapshot; else the one with the least to do takes it. */
+static struct db_lane *
+pick(struct db_lane *l, unsigned n)
+{
+    struct db_lane *best = NULL;
+
+    for (; n > 0; n--, l++) {
+        if (lane_is_down(l))
+            continue;
+        if (l->ring == NULL && l->posted && l->queue.n != 0)
+            return l;
+        if (best == NULL || l->queue.n + l->in_flight
+                            < best->queue.n + best->in_flight)
+            best = l;
+    }
+
+    return best;
+}
+
+
+static struct db_lane *
+pick_slow(struct db *db)
+{
+    return pick(&db->lane[db->n_read], db->n_slow);
+}
+
+
+struct db_lane *
+db_slower(struct db *db, unsigned slot)
+{
+    struct db_lane *l = pick_slow(db);
+
+    db->slow_until[slot] = shop_now_ms(db->shop) + SLOW_FOR_MS;
+    return l != NULL && l->queue.n < QUEUE_MAX ? l : NULL;
+}
+
+
+static bool
+is_slow(struct db *db, unsigned slot)
+{
+    if (slot >= SLOTS_MAX || db->slow_until[slot] == 0)
+        return false;
+    if (shop_now_ms(db->shop) < db->slow_until[slot])
+        return true;
+    db->slow_until[slot] = 0;
+
+    return false;
+}
+
+
 void
 db_read(struct db *db, enum lane lane, const struct db_call *call,
         struct db_wait *w)
 {
-    struct db_lane *l = lane == LANE_SLOW ? &db->slow : &db->read;
+    struct db_lane *l = lane == LANE_SLOW || is_slow(db, call->slot)
+                        ? pick_slow(db) : pick(db->lane, db->n_read);
 
-    if (lane_is_down(l))
+    if (l == NULL)
         w->outcome = DB_DOWN;
     else
         lane_add(l, call, w);

@@ -50,7 +50,8 @@ struct db_call {
     const char          *text;
     int                  n_values;
     const char *const   *values;        /* NULL is SQL's                     */
-    unsigned             slot;          /* number of the statement           */
+    unsigned             slot;          /* number of the statement, or of
+                                           several that have no name         */
 };
 
 /* Nothing connects before the first use.  SHOP_E_CONF: the host is a name,
@@ -88,7 +89,8 @@ enum tx_outcome {
     TX_NONE,                            /* not known yet                     */
     TX_COMMITTED,
     TX_ABORTED,                         /* nothing happened: run it again    */
-    TX_REFUSED,                         /* COMMIT failed: wait.sqlstate      */
+    TX_REFUSED,                         /* it, or a statement before it,
+                                           failed: wait.sqlstate             */
     TX_UNKNOWN                          /* COMMIT was lost, and nobody knows */
 };
 

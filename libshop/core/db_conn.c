@@ -3,7 +3,8 @@
  *
  * While the first attempt runs statements queue; once an attempt has failed
  * they are refused at once until a later one succeeds.  Attempts follow each
- * other after 50 ms, doubling to 5 s, with jitter.
+ * other after 50 ms, doubling to 5 s, with jitter.  A draining worker connects
+ * only for what waits.
  *
  * Nothing here returns an error: the state of the lane is the result.
  */
@@ -26,22 +27,22 @@ unwatch(struct db_lane *l, int closed)
 }
 
 
-void
+bool
 lane_interest(struct db_lane *l, unsigned events)
 {
     const shop_host_ops_t *ops = l->shop->ops;
 
     if (l->watching && l->interest == events)
-        return;
+        return true;
 
-    if (l->watching) {
-        ops->watch_mod(l->shop->host, &l->watch, events);
-    } else {
-        l->watch.fd = PQsocket(l->pg);
-        l->watching = ops->watch_add(l->shop->host, &l->watch, events)
-                      == SHOP_OK;
-    }
     l->interest = events;
+    if (l->watching)
+        return ops->watch_mod(l->shop->host, &l->watch, events) == SHOP_OK;
+
+    l->watch.fd = PQsocket(l->pg);
+    l->watching = ops->watch_add(l->shop->host, &l->watch, events) == SHOP_OK;
+
+    return l->watching;
 }
 
 
@@ -81,13 +82,13 @@ finish(struct db_lane *l)
 
 
 static void
-failed(struct db_lane *l)
+failed(struct db_lane *l, const char *why)
 {
     uint32_t  ms = BACKOFF_MIN_MS << (l->failures < 7 ? l->failures : 7);
     uint8_t   jitter = 0;
 
     shop_log(l->shop, SHOP_LOG_WARN, "no connection for lane %s: %s", l->name,
-             l->pg == NULL ? "out of memory" : PQerrorMessage(l->pg));
+             why != NULL ? why : PQerrorMessage(l->pg));
     COUNT(l->shop, DB_FAILURES, 1);
     finish(l);
     l->state = LANE_DOWN;
@@ -104,6 +105,19 @@ failed(struct db_lane *l)
     if (l->changed != NULL)
         l->changed(l, DB_DOWN);
     refuse_all(l);
+    if (l->draining)
+        l->state = LANE_IDLE;           /* there is no timer to end it */
+}
+
+
+static const char  unwatched[] = "the host cannot watch one more descriptor";
+
+
+static void
+watch_for(struct db_lane *l, unsigned events)
+{
+    if (!lane_interest(l, events))
+        failed(l, unwatched);
 }
 
 
@@ -111,7 +125,11 @@ static void
 established(struct db_lane *l)
 {
     if (PQsetnonblocking(l->pg, 1) != 0 || PQenterPipelineMode(l->pg) != 1) {
-        failed(l);
+        failed(l, NULL);
+        return;
+    }
+    if (!lane_interest(l, SHOP_RD)) {
+        failed(l, unwatched);
         return;
     }
     l->shop->ops->timer_del(l->shop->host, &l->retry);
@@ -119,7 +137,6 @@ established(struct db_lane *l)
     COUNT(l->shop, DB_OPEN, 1);
     l->state = LANE_UP;
     l->failures = 0;
-    lane_interest(l, SHOP_RD);
     lane_post(l);
     if (l->changed != NULL)
         l->changed(l, DB_ROWS);
@@ -138,11 +155,11 @@ connect_step(struct db_lane *l)
     if (s == PGRES_POLLING_OK)
         established(l);
     else if (s == PGRES_POLLING_READING)
-        lane_interest(l, SHOP_RD);
+        watch_for(l, SHOP_RD);
     else if (s == PGRES_POLLING_WRITING)
-        lane_interest(l, SHOP_WR);
+        watch_for(l, SHOP_WR);
     else
-        failed(l);
+        failed(l, NULL);
 }
 
 
@@ -179,7 +196,9 @@ retry(shop_timer_t *t)
     struct db_lane *l = t->ctx;
 
     if (l->state == LANE_CONNECTING)
-        failed(l);
+        failed(l, "it took too long");
+    else if (l->draining)
+        l->state = LANE_IDLE;
     else
         lane_connect(l);
 }
@@ -203,10 +222,12 @@ lane_connect(struct db_lane *l)
     l->pg = PQconnectStartParams(keys, values, 1);
     if (l->pg != NULL)
         PQsetNoticeProcessor(l->pg, no_notice, NULL);
-    if (l->pg == NULL || PQstatus(l->pg) == CONNECTION_BAD)
-        failed(l);
+    if (l->pg == NULL)
+        failed(l, "out of memory");
+    else if (PQstatus(l->pg) == CONNECTION_BAD)
+        failed(l, NULL);
     else
-        lane_interest(l, SHOP_WR);
+        watch_for(l, SHOP_WR);
 }
 
 
@@ -262,7 +283,10 @@ lane_lost(struct db_lane *l)
     while ((e = entry_pop(&old)) != NULL)
         entry_push(&l->queue, e);
 
-    lane_connect(l);
+    if (l->draining && l->queue.n == 0)
+        l->state = LANE_IDLE;
+    else
+        lane_connect(l);
     while ((e = entry_pop(&gone)) != NULL)
         entry_finish(e, DB_LOST, NULL);
 }

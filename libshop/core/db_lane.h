@@ -9,6 +9,9 @@
  *     of them may be sent again; one that was aborted by a neighbour is sent
  *     again once, without a name and with a Sync of its own.
  *
+ * A slow lane has one statement in flight at a time, and takes over what waits
+ * for another slow one when it has nothing to do itself.
+ *
  * A lane with `changed` serves one transaction at a time instead: nothing on
  * it is ever sent again, and it does not connect by itself.
  */
@@ -51,7 +54,7 @@ enum lane_state { LANE_IDLE, LANE_CONNECTING, LANE_UP, LANE_DOWN };
 
 struct db_lane {
     struct shop       *shop;
-    struct db_lane    *slower;          /* where a timed out statement goes  */
+    struct db_lane    *ring;            /* of slow ones; NULL: not slow      */
     const char        *name;
     const char        *options;
     struct db         *db;              /* whose it is                       */
@@ -69,15 +72,23 @@ struct db_lane {
     struct entries     queue;
     struct entries     sent;
     unsigned           in_flight;       /* queries among `sent`              */
+    unsigned           flight_max;
     uint64_t           prepared[SLOTS_MAX / 64];
 
     /* Of transactions: DB_ROWS it is there, DB_DOWN it could not be made,
      * DB_LOST it went.  Called before those who wait are told. */
     void             (*changed)(struct db_lane *l, enum db_outcome what);
+
+    /* The error that aborted the transaction; those after it only follow. */
+    char               first_sqlstate[6];
+    char               first_constraint[64];
 };
 
 void entry_push(struct entries *l, struct db_entry *e);
 struct db_entry *entry_pop(struct entries *l);
+
+/* The error of the transaction's own, in place of one that follows it. */
+void error_first(struct db_lane *l, struct db_wait *w);
 
 /* Tell the waiter, if there is one, and free the entry. */
 void entry_finish(struct db_entry *e, enum db_outcome outcome,
@@ -87,7 +98,7 @@ void entry_finish(struct db_entry *e, enum db_outcome outcome,
 bool lane_is_down(const struct db_lane *l);
 void lane_connect(struct db_lane *l);
 void lane_lost(struct db_lane *l);
-void lane_interest(struct db_lane *l, unsigned events);
+bool lane_interest(struct db_lane *l, unsigned events);
 void lane_close(struct db_lane *l);
 
 /* db.c */
@@ -95,6 +106,10 @@ void db_release(struct db *db);         /* when no lane is posted           */
 struct tx_pool *db_tx_pool(struct db *db);
 void lane_add(struct db_lane *l, const struct db_call *call,
               struct db_wait *w);
+
+/* The slow lane for a statement that was too slow for another, which it is
+ * kept off for a while; NULL when no slow lane can be had. */
+struct db_lane *db_slower(struct db *db, unsigned slot);
 
 /* db_tx.c */
 int  tx_pool_open(struct tx_pool **out, struct db *db, struct shop *shop);

@@ -54,23 +54,50 @@ error_field(char *out, size_t size, const PGresult *result, int field)
 
 
 void
+error_first(struct db_lane *l, struct db_wait *w)
+{
+    memcpy(w->sqlstate, l->first_sqlstate, sizeof(w->sqlstate));
+    memcpy(w->constraint, l->first_constraint, sizeof(w->constraint));
+}
+
+
+/* Statements that share a Sync with the one that failed are skipped without
+ * a state; later ones are told 25P02. */
+static void
+error_keep(struct db_lane *l, struct db_wait *w)
+{
+    bool follows = w->sqlstate[0] == '\0'
+                   || strcmp(w->sqlstate, "25P02") == 0;
+
+    if (follows) {
+        error_first(l, w);
+    } else if (l->first_sqlstate[0] == '\0') {
+        memcpy(l->first_sqlstate, w->sqlstate, sizeof(w->sqlstate));
+        memcpy(l->first_constraint, w->constraint, sizeof(w->constraint));
+    }
+}
+
+
+void
 entry_finish(struct db_entry *e, enum db_outcome outcome, PGresult *result)
 {
-    struct db_wait *w = e->w;
+    struct db_lane *l = e->lane;
+    struct db_wait  gone = { 0 }, *w = e->w != NULL ? e->w : &gone;
 
     shop_env.release(e);
-    if (w == NULL) {
-        PQclear(result);
-        return;
-    }
-
     w->entry = NULL;
     w->outcome = outcome;
     w->result = result;
     error_field(w->sqlstate, sizeof(w->sqlstate), result, PG_DIAG_SQLSTATE);
     error_field(w->constraint, sizeof(w->constraint), result,
                 PG_DIAG_CONSTRAINT_NAME);
-    w->wake(w);
+    if (outcome == DB_ERROR && l->changed != NULL)
+        error_keep(l, w);
+
+    if (w == &gone)
+        PQclear(result);
+    else
+        w->wake(w);
 }
 
 
@@ -153,7 +180,7 @@ static bool
 send_batch(struct db_lane *l)
 {
     for (unsigned n = 0; n < BATCH_MAX && l->queue.n != 0
-                         && l->in_flight < FLIGHT_MAX; n++) {
+                         && l->in_flight < l->flight_max; n++) {
         struct db_entry *e = l->queue.first;
         bool             alone = e->alone;
 
@@ -191,7 +218,7 @@ flush(shop_post_t *p)
     if (l->state != LANE_UP)
         return;
 
-    while (l->queue.n != 0 && l->in_flight < FLIGHT_MAX) {
+    while (l->queue.n != 0 && l->in_flight < l->flight_max) {
         if (!send_batch(l)) {
             lane_lost(l);
             return;
@@ -214,10 +241,11 @@ lane_post(struct db_lane *l)
 /* --- reading ------------------------------------------------------------- */
 
 
+/* On the same lane without a name: see send_one(). */
 static void
 send_again(struct db_lane *l, struct db_entry *e)
 {
-    e->alone = true;
+    e->alone = l == e->lane || e->call.name == NULL;
     e->answered = false;
     e->result = NULL;
     e->lane = l;
@@ -227,33 +255,53 @@ send_again(struct db_lane *l, struct db_entry *e)
 }
 
 
+static bool
+field_is(const PGresult *res, int field, const char *text)
+{
+    const char *value = PQresultErrorField(res, field);
+
+    return value != NULL && strcmp(value, text) == 0;
+}
+
+
+/* Where a statement that failed has a second chance: on the lane of slow ones
+ * when it took too long, here when a neighbour's failure aborted it or when
+ * it is not prepared after all; NULL when it has none. */
+static struct db_lane *
+next_lane(struct db_lane *l, const struct db_entry *e)
+{
+    if (l->changed != NULL)
+        return NULL;
+    if (l->ring == NULL && field_is(e->result, PG_DIAG_SQLSTATE, "57014"))
+        return db_slower(l->db, e->call.slot);
+
+    return !e->alone && (PQresultStatus(e->result) == PGRES_PIPELINE_ABORTED
+                         || field_is(e->result, PG_DIAG_SQLSTATE, "26000"))
+           ? l : NULL;
+}
+
+
 /* All results of a query are read: what becomes of it? */
 static void
 query_done(struct db_lane *l, struct db_entry *e)
 {
     PGresult       *res = e->result;
     ExecStatusType  s = PQresultStatus(res);
-    const char     *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-    bool            lapsed = state != NULL && strcmp(state, "57014") == 0;
-    bool            unknown = state != NULL && (strcmp(state, "26000") == 0);
+    struct db_lane *next;
 
     if (s == PGRES_TUPLES_OK || s == PGRES_COMMAND_OK) {
         entry_finish(e, DB_ROWS, res);
         return;
     }
-    if (unknown)
+    if (field_is(res, PG_DIAG_SQLSTATE, "26000"))
         set_prepared(l, e->call.slot, false);
-
-    if (e->w != NULL && l->changed == NULL
-        && ((!e->alone && (s == PGRES_PIPELINE_ABORTED
-                          || unknown))
-            || (lapsed && l->slower != NULL)))
-    {
-        PQclear(res);
-        send_again(lapsed ? l->slower : l, e);
+    next = next_lane(l, e);
+    if (next == NULL || e->w == NULL) {
+        entry_finish(e, DB_ERROR, res);
         return;
     }
-    entry_finish(e, DB_ERROR, res);
+    PQclear(res);
+    send_again(next, e);
 }
 
 
@@ -298,22 +346,29 @@ entry_done(struct db_lane *l)
 }
 
 
-/* Is this the end of the connection?  A FATAL comes without a Sync, and a
- * plan whose columns changed can only be made anew on another connection. */
+/* A plan whose columns changed can only be made anew on another connection.
+ * The state is that of anything unsupported; who raised it tells.  A prepared
+ * statement that is gone aborts a transaction, so there too a connection that
+ * knows what it has prepared is the remedy. */
 static bool
-is_last(const struct db_lane *l, const struct db_entry *e,
-        const PGresult *res)
+is_stale(const struct db_lane *l, const PGresult *res)
 {
-    const char *level = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
-    const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+    return (field_is(res, PG_DIAG_SQLSTATE, "0A000")
+            && field_is(res, PG_DIAG_SOURCE_FUNCTION, "RevalidateCachedQuery"))
+           || (l->changed != NULL && field_is(res, PG_DIAG_SQLSTATE, "26000"));
+}
 
+
+/* Is this the end of the connection?  A FATAL comes without a Sync. */
+static bool
+is_last(const struct db_lane *l, const PGresult *res)
+{
     if (PQstatus(l->pg) == CONNECTION_BAD)
         return PQresultStatus(res) == PGRES_FATAL_ERROR;
 
-    return (level != NULL && (strcmp(level, "FATAL") == 0
-                              || strcmp(level, "PANIC") == 0))
-           || (e->kind == ENTRY_QUERY && state != NULL
-               && strcmp(state, "0A000") == 0);
+    return field_is(res, PG_DIAG_SEVERITY_NONLOCALIZED, "FATAL")
+           || field_is(res, PG_DIAG_SEVERITY_NONLOCALIZED, "PANIC")
+           || is_stale(l, res);
 }
 
 
@@ -330,7 +385,7 @@ take(struct db_lane *l, PGresult *res)
         shop_env.release(entry_pop(&l->sent));
         return true;
     }
-    if (e->kind == ENTRY_SYNC || is_last(l, e, res)) {
+    if (e->kind == ENTRY_SYNC || is_last(l, res)) {
         PQclear(res);
         return false;
     }
@@ -371,6 +426,22 @@ drain(struct db_lane *l)
 }
 
 
+/* A slow one that has nothing to do takes what waits for another. */
+static void
+take_over(struct db_lane *l)
+{
+    for (struct db_lane *r = l->ring; r != l; r = r->ring) {
+        struct db_entry *e = entry_pop(&r->queue);
+
+        if (e != NULL) {
+            e->lane = l;
+            entry_push(&l->queue, e);
+            return;
+        }
+    }
+}
+
+
 /* Flushing reads too when it cannot write, so draining comes after it. */
 void
 lane_pump(struct db_lane *l)
@@ -384,7 +455,12 @@ lane_pump(struct db_lane *l)
     if (l->state != LANE_UP)
         return;
 
-    lane_interest(l, more == 1 ? SHOP_RD | SHOP_WR : SHOP_RD);
-    if (l->queue.n != 0 && l->in_flight < FLIGHT_MAX)
+    if (!lane_interest(l, more == 1 ? SHOP_RD | SHOP_WR : SHOP_RD)) {
+        lane_lost(l);
+        return;
+    }
+    if (l->ring != NULL && l->queue.n == 0 && l->in_flight == 0)
+        take_over(l);
+    if (l->queue.n != 0 && l->in_flight < l->flight_max)
         lane_post(l);
 }

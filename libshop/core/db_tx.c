@@ -271,6 +271,7 @@ conn_init(struct tx_pool *p, struct tx_conn *c, unsigned i)
     c->lane.db = p->db;
     c->lane.name = c->name;
     c->lane.options = OPTIONS;
+    c->lane.flight_max = FLIGHT_MAX;
     c->lane.changed = changed;
     c->begin.wake = begin_done;
     c->xid.wake = xid_done;
@@ -383,6 +384,7 @@ begin(struct tx *tx)
 
     wait_reset(&c->begin);
     wait_reset(&c->xid);
+    c->lane.first_sqlstate[0] = c->lane.first_constraint[0] = '\0';
     lane_add(&c->lane, &begin_call, &c->begin);
     lane_add(&c->lane, &xid_call, &c->xid);
     tx->begun = true;
@@ -549,15 +551,13 @@ ask(shop_timer_t *t)
 }
 
 
-/* COMMIT of a transaction that had failed is answered with ROLLBACK. */
-static enum tx_outcome
-outcome_of(const struct db_wait *w)
+/* Where a statement failed that nobody waited for, COMMIT is skipped with it,
+ * or answered with ROLLBACK, which is no error. */
+static bool
+is_committed(const struct db_wait *w)
 {
-    if (w->outcome != DB_ROWS)
-        return TX_REFUSED;
-
-    return strcmp(PQcmdStatus(w->result), "COMMIT") == 0 ? TX_COMMITTED
-                                                         : TX_ABORTED;
+    return w->outcome == DB_ROWS
+           && strcmp(PQcmdStatus(w->result), "COMMIT") == 0;
 }
 
 
@@ -566,7 +566,7 @@ commit_done(struct db_wait *w)
 {
     struct tx       *tx = w->ctx;
     struct tx_conn  *c = tx->conn;
-    enum tx_outcome  outcome;
+    bool             done = is_committed(w);
 
     if (c == NULL) {
         struct shop *shop = db_tx_pool(tx->db)->shop;
@@ -577,16 +577,17 @@ commit_done(struct db_wait *w)
         ask(&tx->timer);
         return;
     }
-    outcome = outcome_of(w);
     PQclear(w->result);
     w->result = NULL;
-    if (outcome == TX_REFUSED) {
+    if (!done)
+        error_first(&c->lane, w);
+    if (w->outcome == DB_ERROR) {
         rollback(c);
     } else {
         part(c);
         release(c);
     }
-    settle(tx, outcome);
+    settle(tx, done ? TX_COMMITTED : TX_REFUSED);
 }
 
 

@@ -39,13 +39,24 @@ statements_check(const struct stmt *const *s, char *error, size_t size)
 }
 
 
+bool
+sql_statements(size_t i, const struct stmt *const **out)
+{
+    *out = i == 0 ? once_statements
+                  : domains[i - 1] != NULL ? domains[i - 1]->statements : NULL;
+
+    return i == 0 || domains[i - 1] != NULL;
+}
+
+
 int
 sql_statements_check(char *error, size_t size)
 {
-    int rc = statements_check(once_statements, error, size);
+    const struct stmt *const *s;
+    int                       rc = 0;
 
-    for (size_t d = 0; domains[d] != NULL && rc == 0; d++)
-        rc = statements_check(domains[d]->statements, error, size);
+    for (size_t i = 0; rc == 0 && sql_statements(i, &s); i++)
+        rc = statements_check(s, error, size);
 
     return rc;
 }

@@ -11,10 +11,33 @@
 #include "core/db.h"
 
 #define PARAMS_MAX  32
+#define PIECES_MAX  64
+
+/* One choice of pieces: its text, and which parameter each $n is. */
+struct sql_form {
+    const char  *name;                  /* NULL: sent unprepared             */
+    const char  *text;
+    unsigned     slot;
+    unsigned     n;
+    uint8_t      order[PARAMS_MAX];
+};
+
+/* One word of a piece's condition: "member", "!member" or "member=value". */
+struct sql_word {
+    const char  *name;
+    size_t       n;
+    const char  *value;                 /* NULL: is it given?                */
+    size_t       n_value;
+    bool         not;
+};
 
 /* Give every statement of every domain its number and find its parameters
  * and struct members: 0, or -1 with a sentence. */
 int sql_statements_check(char *error, size_t size);
+/* The statements of core, then those of each domain (NULL where it has none):
+ * false behind the last. */
+bool sql_statements(size_t i, const struct stmt *const **out);
+
 int sql_bind_check(const struct stmt *st, char *error, size_t size);
 
 /* The number of one more prepared statement. */
@@ -24,6 +47,14 @@ unsigned sql_next_slot(void);
  * the name before _amount (*part 1) and _currency (*part 2); or NULL. */
 const struct field *sql_member(const struct field *shape, const char *name,
                                size_t n, unsigned *part);
+
+/* The next word of a condition and where it ends, or NULL behind the last. */
+const char *sql_word_next(const char *at, struct sql_word *w);
+
+/* The pieces whose bits are set, joined into f->text on the arena; NULL when
+ * memory is short. */
+const char *sql_compose(const struct stmt *st, uint64_t chosen,
+                        struct sql_form *f, struct arena *a);
 
 /* What is sent for these arguments: 0 or SHOP_E_NOMEM.  `values` has room for
  * PARAMS_MAX and is the call's; the texts lie on the arena. */

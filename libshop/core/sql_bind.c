@@ -19,22 +19,12 @@
 #include "core/shape.h"
 
 #define VARIANTS_MAX  128
-#define PIECES_MAX    64
-
-/* One choice of pieces: its text, and which parameter each $n is. */
-struct form {
-    const char  *name;                  /* NULL: sent unprepared             */
-    const char  *text;
-    unsigned     slot;
-    unsigned     n;
-    uint8_t      order[PARAMS_MAX];
-};
 
 struct variant {
     struct variant     *next;
     const struct stmt  *st;
     uint64_t            chosen;         /* a bit for each piece              */
-    struct form         form;
+    struct sql_form     form;
 };
 
 /* The arguments of one call. */
@@ -132,18 +122,9 @@ value_text(struct given *g, const struct param *p)
 
 /* --- conditions ---------------------------------------------------------- */
 
-/* One word of a condition: "member", "!member" or "member=value". */
-struct word {
-    const char  *name;
-    size_t       n;
-    const char  *value;                 /* NULL: is it given?                */
-    size_t       n_value;
-    bool         not;
-};
 
-
-static const char *
-word_next(const char *at, struct word *w)
+const char *
+sql_word_next(const char *at, struct sql_word *w)
 {
     at += strspn(at, " ");
     if (*at == '\0')
@@ -174,7 +155,7 @@ is_given(enum type type, const char *text)
 
 
 static bool
-holds(struct given *g, const struct word *w)
+holds(struct given *g, const struct sql_word *w)
 {
     int          i = scalar(g->st, w->name, w->n);
     enum type    type;
@@ -196,9 +177,9 @@ holds(struct given *g, const struct word *w)
 static bool
 all_hold(struct given *g, const char *when)
 {
-    struct word  w;
+    struct sql_word  w;
 
-    while (when != NULL && (when = word_next(when, &w)) != NULL) {
+    while (when != NULL && (when = sql_word_next(when, &w)) != NULL) {
         if (!holds(g, &w))
             return false;
     }
@@ -212,7 +193,7 @@ all_hold(struct given *g, const char *when)
 
 /* The number of a parameter in the text so far. */
 static unsigned
-number(struct form *f, uint8_t param)
+number(struct sql_form *f, uint8_t param)
 {
     for (unsigned i = 0; i < f->n; i++) {
         if (f->order[i] == param)
@@ -224,13 +205,13 @@ number(struct form *f, uint8_t param)
 }
 
 
-static const char *
-compose(const struct stmt *st, uint64_t chosen, struct form *f,
-        struct arena *a)
+const char *
+sql_compose(const struct stmt *st, uint64_t chosen, struct sql_form *f,
+            struct arena *a)
 {
     struct buf  b;
 
-    f->n = 0;
+    memset(f, 0, sizeof(*f));
     buf_init(&b, a, 1024);
     for (unsigned i = 0; st->pieces[i].text != NULL; i++) {
         const char *at = st->pieces[i].text, *mark;
@@ -245,13 +226,13 @@ compose(const struct stmt *st, uint64_t chosen, struct form *f,
     }
     buf_char(&b, '\0');
 
-    return b.failed ? NULL : b.data;
+    return f->text = b.failed ? NULL : b.data;
 }
 
 
 /* Keep it for as long as the process lives. */
-static const struct form *
-keep(const struct stmt *st, uint64_t chosen, const struct form *f)
+static const struct sql_form *
+keep(const struct stmt *st, uint64_t chosen, const struct sql_form *f)
 {
     size_t           n_name = strlen(st->name) + 18;
     size_t           n_text = strlen(f->text) + 1;
@@ -276,8 +257,8 @@ keep(const struct stmt *st, uint64_t chosen, const struct form *f)
 
 
 /* The form of a statement that is made of pieces. */
-static const struct form *
-form_of(struct given *g, struct form *fresh)
+static const struct sql_form *
+form_of(struct given *g, struct sql_form *fresh)
 {
     const struct stmt *st = g->st;
     uint64_t           chosen = 0;
@@ -291,10 +272,9 @@ form_of(struct given *g, struct form *fresh)
             return &v->form;
     }
 
-    memset(fresh, 0, sizeof(*fresh));
-    fresh->text = compose(st, chosen, fresh, g->arena);
-    if (fresh->text == NULL)
+    if (sql_compose(st, chosen, fresh, g->arena) == NULL)
         return NULL;
+    fresh->slot = *st->slot;
 
     return n_variants < VARIANTS_MAX ? keep(st, chosen, fresh) : fresh;
 }
@@ -304,10 +284,10 @@ int
 sql_bind(const struct stmt *st, const void *in, const struct arg *args,
          struct arena *a, const char **values, struct db_call *call)
 {
-    struct given        g = { st, in, args, a, false };
-    struct form         fresh = { st->name, st->text, *st->slot,
-                                  st->n_params, { 0 } };
-    const struct form  *f = &fresh;
+    struct given            g = { st, in, args, a, false };
+    struct sql_form         fresh = { st->name, st->text, *st->slot,
+                                      st->n_params, { 0 } };
+    const struct sql_form  *f = &fresh;
 
     for (unsigned i = 0; i < st->n_params; i++)
         fresh.order[i] = (uint8_t) i;
@@ -352,7 +332,7 @@ unknown(const struct stmt *st, const char *name, size_t n, char *error,
 int
 sql_bind_check(const struct stmt *st, char *error, size_t size)
 {
-    struct word  w;
+    struct sql_word  w;
 
     for (unsigned i = 0; i < st->n_params; i++) {
         const char *name = st->params[i].name;
@@ -369,7 +349,7 @@ sql_bind_check(const struct stmt *st, char *error, size_t size)
                      st->name, PIECES_MAX);
             return -1;
         }
-        while (when != NULL && (when = word_next(when, &w)) != NULL) {
+        while (when != NULL && (when = sql_word_next(when, &w)) != NULL) {
             if (!is_known(st, w.name, w.n))
                 return unknown(st, w.name, w.n, error, size);
         }

@@ -50,7 +50,7 @@ SELECT id, ':no;', $q$ :no; $q$, E'\':no;', "a?" /* :no; */ -- :no;
 
 -- sql_list(a int, b bool, c stamp, d json, e texts, f uuids)
 --     many struct thing
-SELECT :a, :b, :c, :d, :e, :f, shop_now();
+SELECT :a, :b, :c, :d, :e, :f, shop_now(), 'now', 'now()', t.nowhere;
 
 -- sql_add(struct thing, extra text) none
 -- staff
@@ -90,8 +90,17 @@ my $head = "-- sql_x(id uuid) maybe struct thing\n";
 my @bad = (
     [ "SELECT now(), :id;",               'shop_now' ],
     [ "SELECT current_timestamp, :id;",   'shop_now' ],
+    [ "SELECT pg_catalog.NOW (), :id;",   'shop_now' ],
     [ "SELECT clock_timestamp(), :id;",   'shop_now' ],
+    [ "SELECT statement_timestamp(), :id;", 'shop_now' ],
+    [ "SELECT transaction_timestamp(), :id;", 'shop_now' ],
+    [ "SELECT timeofday(), :id;",         'shop_now' ],
+    [ "SELECT current_date, :id;",        'shop_now' ],
+    [ "SELECT current_time, :id;",        'shop_now' ],
     [ "SELECT localtimestamp, :id;",      'shop_now' ],
+    [ "SELECT 'now'::timestamptz, :id;",  'shop_now' ],
+    [ "SELECT date 'yesterday', :id;",    'shop_now' ],
+    [ "SELECT :id\n--? id\n, now()\n--.\n;", 'shop_now' ],
     [ "SELECT :id, :other;",              'no argument :other' ],
     [ "SELECT 1;",                        'does not use :id' ],
     [ "SELECT :id",                       'has no end' ],

@@ -27,11 +27,12 @@ find(void *const *list, const void *p)
 static uint64_t
 now_ms(void *host)
 {
-    struct timespec t;
+    const struct harness *h = host;
+    struct timespec       t;
 
-    (void) host;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t) t.tv_sec * 1000 + (uint64_t) t.tv_nsec / 1000000;
+    return (uint64_t) t.tv_sec * 1000 + (uint64_t) t.tv_nsec / 1000000
+           + h->ahead_ms;
 }
 
 
@@ -41,6 +42,8 @@ watch_add(void *host, shop_watch_t *w, unsigned events)
     struct harness *h = host;
     size_t          i = find((void *const *) h->watch, NULL);
 
+    if (h->fail_watch != 0 && --h->fail_watch == 0)
+        return SHOP_E_IO;
     h->watch[i] = w;
     h->events[i] = events;
     return SHOP_OK;
@@ -109,6 +112,18 @@ log_line(void *host, int level, const char *text, size_t len)
 
     if (h->verbose)
         fprintf(stderr, "[%d] %.*s\n", level, (int) len, text);
+}
+
+
+bool
+harness_is_idle(const struct harness *h)
+{
+    for (size_t i = 0; i < HARNESS_MAX; i++) {
+        if (h->watch[i] != NULL || h->timer[i] != NULL || h->post[i] != NULL)
+            return false;
+    }
+
+    return true;
 }
 
 

@@ -16,10 +16,15 @@ struct harness {
     shop_timer_t  *timer[HARNESS_MAX];
     uint64_t       due[HARNESS_MAX];
     shop_post_t   *post[HARNESS_MAX];
+    unsigned       fail_watch;          /* the n-th watch_add() fails        */
+    uint64_t       ahead_ms;            /* what its clock is ahead           */
     bool           verbose;
 };
 
 extern const shop_host_ops_t harness_ops;
+
+/* Is nothing watched, due or posted? */
+bool harness_is_idle(const struct harness *h);
 
 /* One iteration: what is ready, what is due, what was posted. */
 void harness_turn(struct harness *h);

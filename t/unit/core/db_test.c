@@ -46,6 +46,7 @@ open_with(struct fixture *f, const char *conninfo)
     f->shop.host = &f->host;
     f->shop.count = f->count;
     f->shop.conf.database = conninfo;
+    f->shop.conf.read_connections = 1;
 
     return db_open(&f->db, &f->shop);
 }
@@ -63,6 +64,75 @@ a_name_is_no_host(void **state)
     db_close(f.db);
     assert_int_equal(open_with(&f, "host=db hostaddr=127.0.0.1"), SHOP_OK);
     db_close(f.db);
+}
+
+
+static void
+assert_opens(const char *conninfo, int want)
+{
+    struct fixture f;
+
+    assert_int_equal(open_with(&f, conninfo), want);
+    if (want == SHOP_OK)
+        db_close(f.db);
+}
+
+
+/* A list is plain when each of it is, or has its address in the other. */
+static void
+every_host_of_a_list_counts(void **state)
+{
+    (void) state;
+    assert_opens("host=/tmp,/run", SHOP_OK);
+    assert_opens("host=/tmp,,::1", SHOP_OK);
+    assert_opens("host=127.0.0.1,db", SHOP_E_CONF);
+    assert_opens("host=a,b hostaddr=127.0.0.1,127.0.0.2", SHOP_OK);
+    assert_opens("host=a,b hostaddr=127.0.0.1,", SHOP_E_CONF);
+    assert_opens("postgresql://db/shop", SHOP_E_CONF);
+    assert_opens("postgresql://[::1]/shop", SHOP_OK);
+    assert_opens("postgresql:///shop?host=/tmp", SHOP_OK);
+}
+
+
+static void
+write_service(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+
+/* libpq looks there for what the string does not say. */
+static void
+environment_and_services_count(void **state)
+{
+    char  dir[] = "/tmp/shXXXXXX", path[64];
+
+    (void) state;
+    setenv("PGHOST", "localhost", 1);
+    assert_opens("dbname=shop", SHOP_E_CONF);
+    assert_opens("host=/tmp", SHOP_OK);
+    setenv("PGHOSTADDR", "127.0.0.1", 1);
+    assert_opens("dbname=shop", SHOP_OK);
+    unsetenv("PGHOSTADDR");
+    unsetenv("PGHOST");
+
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/services", dir);
+    write_service(path, "[name]\nhost=localhost\n[plain]\nhost=/tmp\n");
+    setenv("PGSERVICEFILE", path, 1);
+    assert_opens("service=name", SHOP_E_CONF);
+    assert_opens("service=plain", SHOP_OK);
+    assert_opens("service=missing", SHOP_E_CONF);
+    setenv("PGSERVICE", "name", 1);
+    assert_opens("dbname=shop", SHOP_E_CONF);
+    unsetenv("PGSERVICE");
+    unsetenv("PGSERVICEFILE");
+    assert_int_equal(remove(path), 0);
+    rmdir(dir);
 }
 
 
@@ -135,6 +205,8 @@ core_db_tests(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_name_is_no_host),
+        cmocka_unit_test(every_host_of_a_list_counts),
+        cmocka_unit_test(environment_and_services_count),
         cmocka_unit_test(without_a_server_reads_are_refused),
         cmocka_unit_test(the_queue_is_bounded),
     };

@@ -90,6 +90,7 @@ set_up(void **state)
     f->shop.host = &f->host;
     f->shop.count = f->count;
     f->shop.conf.database = getenv("SHOP_TEST_DATABASE");
+    f->shop.conf.read_connections = 1;
     f->shop.conf.tx_connections = 1;
     f->shop.conf.tx_queue = 1;
     assert_int_equal(db_open(&f->db, &f->shop), SHOP_OK);
@@ -309,10 +310,62 @@ a_failed_statement_commits_nothing(void **state)
     assert_int_equal(run(f, &tx, "SELECT 1 / 0", sqlstate), DB_ERROR);
     assert_string_equal(sqlstate, "22012");
     assert_int_equal(run(f, &tx, "SELECT 1", sqlstate), DB_ERROR);
-    assert_string_equal(sqlstate, "25P02");
-    assert_int_equal(commit(f, &tx, &woken), TX_ABORTED);
+    assert_string_equal(sqlstate, "22012");     /* not 25P02, which follows */
+    assert_int_equal(commit(f, &tx, &woken), TX_REFUSED);
+    assert_string_equal(tx.wait.sqlstate, "22012");
     db_tx_end(&tx);
     assert_int_equal(rows(), 0);
+
+    /* The next transaction of the connection knows nothing of it. */
+    acquire(f, &tx, &woken);
+    assert_int_equal(run(f, &tx, "SELECT 1", sqlstate), DB_ROWS);
+    assert_string_equal(sqlstate, "");
+    assert_int_equal(commit(f, &tx, &woken), TX_COMMITTED);
+    db_tx_end(&tx);
+}
+
+
+/* Whoever is asked first tells of the statement that failed: the second is
+ * skipped with the first (same Sync), the third is refused (its own), and so
+ * is COMMIT. */
+static void
+the_first_error_is_told_of_all(void **state)
+{
+    struct fixture        *f = fixture(state);
+    const struct db_call   call[] = {
+        { .name = "gone", .slot = 1,
+          .text = "INSERT INTO tx_test.t VALUES (2, 1)" },
+        { .name = "now", .slot = 2,
+          .text = "SET CONSTRAINTS ALL IMMEDIATE" },
+        { .name = "after", .slot = 3, .text = "SELECT 1" },
+        { .text = "SELECT 2" },
+    };
+    struct db_wait         w[4];
+    struct tx              tx;
+    unsigned               woken, done = 0;
+
+    acquire(f, &tx, &woken);
+    run(f, &tx, "INSERT INTO tx_test.t VALUES (1, 1)", NULL);
+    for (size_t i = 0; i < 4; i++) {
+        w[i] = (struct db_wait) { .wake = wake, .ctx = &done };
+        db_tx_query(&tx, &call[i], &w[i]);
+    }
+    harness_turn(&f->host);
+    assert_int_equal(done, 0);
+    db_forget(&w[1]);                   /* in flight */
+    assert_int_equal(commit(f, &tx, &woken), TX_REFUSED);
+    assert_string_equal(tx.wait.constraint, "t_once_key");
+
+    assert_int_equal(done, 3);
+    assert_int_equal(w[0].outcome, DB_ROWS);
+    for (size_t i = 2; i < 4; i++) {
+        assert_int_equal(w[i].outcome, DB_ERROR);
+        assert_string_equal(w[i].sqlstate, "23505");
+        assert_string_equal(w[i].constraint, "t_once_key");
+        PQclear(w[i].result);
+    }
+    PQclear(w[0].result);
+    db_tx_end(&tx);
 }
 
 
@@ -418,6 +471,60 @@ a_lost_transaction_does_not_go_on_alone(void **state)
 }
 
 
+/* One named statement, waited for. */
+static enum db_outcome
+run_named(struct fixture *f, struct tx *tx, unsigned slot, const char *text)
+{
+    struct db_call  call = { .name = slot == 1 ? "one" : "two", .text = text,
+                             .slot = slot };
+    unsigned        woken = 0;
+    struct db_wait  w = { .wake = wake, .ctx = &woken };
+
+    db_tx_query(tx, &call, &w);
+    turn_until(f, &woken);
+    PQclear(w.result);
+
+    return w.outcome;
+}
+
+
+/* What is prepared does not fit any more: the transaction is lost, so that it
+ * runs again, and the next connection prepares anew. */
+static void
+a_stale_statement_loses_the_transaction(void **state)
+{
+    static const char *const  disturb[] = {
+        "ALTER TABLE tx_test.t ADD COLUMN more int", "DEALLOCATE ALL",
+    };
+    const char      *text = "SELECT * FROM tx_test.t";
+    struct fixture  *f = fixture(state);
+    struct tx        tx;
+    unsigned         woken;
+
+    for (unsigned i = 0; i < 2; i++) {
+        acquire(f, &tx, &woken);
+        assert_int_equal(run_named(f, &tx, 1, text), DB_ROWS);
+        assert_int_equal(run_named(f, &tx, 2, "SELECT 2"), DB_ROWS);
+        assert_int_equal(commit(f, &tx, &woken), TX_COMMITTED);
+        db_tx_end(&tx);
+
+        acquire(f, &tx, &woken);
+        if (i == 0)
+            PQfinish(aside(disturb[0]));
+        else
+            run(f, &tx, disturb[1], NULL);
+        assert_int_equal(run_named(f, &tx, 1, text), DB_LOST);
+        assert_int_equal(commit(f, &tx, &woken), TX_ABORTED);
+        db_tx_end(&tx);
+        assert_int_equal(f->count[COUNT_DB_LOST], i + 1);
+    }
+    acquire(f, &tx, &woken);
+    assert_int_equal(run_named(f, &tx, 1, text), DB_ROWS);
+    assert_int_equal(commit(f, &tx, &woken), TX_COMMITTED);
+    db_tx_end(&tx);
+}
+
+
 static void
 a_commit_lost_before_it_was_done(void **state)
 {
@@ -520,10 +627,12 @@ core_db_tx_tests(void)
         WITH_DATABASE(all_can_be_asked_for_at_once),
         WITH_DATABASE(who_gives_up_leaves_nothing),
         WITH_DATABASE(a_failed_statement_commits_nothing),
+        WITH_DATABASE(the_first_error_is_told_of_all),
         WITH_DATABASE(a_commit_can_be_refused),
         WITH_DATABASE(the_queue_is_in_order_and_bounded),
         WITH_DATABASE(a_draining_worker_keeps_no_idle_connection),
         WITH_DATABASE(a_lost_transaction_does_not_go_on_alone),
+        WITH_DATABASE(a_stale_statement_loses_the_transaction),
         WITH_DATABASE(a_commit_lost_before_it_was_done),
         WITH_DATABASE(a_commit_lost_but_done),
         WITH_DATABASE(a_lost_connection_serves_the_queue_anew),

@@ -244,7 +244,7 @@ too_many_choices_are_sent_unprepared(void **state)
         { "d", "email" }, { "e", "weight" }, { "f", "delta" },
         { "g", "active" }, { "h", "tags" }, { NULL, NULL },
     };
-    static unsigned      slot;
+    static unsigned      slot = 9;
     const struct stmt    st = { .name = "many", .pieces = many, .in = toy,
                                 .slot = &slot };
     struct fixture      *f = *state;
@@ -268,6 +268,7 @@ too_many_choices_are_sent_unprepared(void **state)
     assert_int_equal(prepared + unprepared, 256);
     assert_string_equal(f->call.text, "abcdefgh");
     assert_null(f->call.name);
+    assert_int_equal(f->call.slot, 9);
 }
 
 
