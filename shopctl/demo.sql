@@ -4,8 +4,6 @@
 -- Everything about product n follows from n: its id, and 16 bytes of dice, h.
 
 -- sql_demo_session
--- Compiling statements that run once a chunk costs more than it brings.
-SET jit = off;
 SET shop.listing = 'manual';
 
 -- Ids sort by n and so keep indexes dense, as ids of real shops do; they are
@@ -297,7 +295,8 @@ SELECT 'category', id, locale, 'demo-' || pg_temp.demo_slug(name)
 ON CONFLICT DO NOTHING
 
 -- sql_demo_chunk
--- Products $1 to $2, without those that are there already.
+-- Without the products that are there already. A transaction's first and last
+-- number are settings, as statements that are sent together have no parameters.
 INSERT INTO demo_chunk
 SELECT n, id, h, pg_temp.demo_id(-c.c, 'category'),
        concat_ws(' ', place, pg_temp.pick(d.materials_en, get_byte(h, 2)),
@@ -317,7 +316,8 @@ SELECT n, id, h, pg_temp.demo_id(-c.c, 'category'),
             WHEN get_byte(h, 7) < 205 THEN 3 ELSE 4 END,
        c.low + (c.high - c.low) * get_byte(h, 8) * get_byte(h, 9) / 65025
   FROM demo_word w,
-       generate_series($1::bigint, $2::bigint) n
+       generate_series(current_setting('demo.first')::bigint,
+                       current_setting('demo.last')::bigint) n
  CROSS JOIN LATERAL (SELECT pg_temp.demo_id(n, 'product'),
                             decode(md5('dice:' || n), 'hex') OFFSET 0) x(id, h)
   JOIN demo_category c ON c.c = 1 + (get_byte(h, 0) * 256 + get_byte(h, 10))
