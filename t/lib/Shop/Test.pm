@@ -39,6 +39,7 @@ our @EXPORT = (@Test::More::EXPORT, qw(
     ok_json is_problem as_key as_nobody shopctl
     sql sql_value sql_as database_url wait_for polled status
     reload signal_nginx workers log_text allow_log
+    nginx_test free_port write_file read_file
     pg_stop pg_start pg_restart pg_kill
 ));
 
@@ -185,6 +186,35 @@ sub start_nginx {
     return 1 if kill 0, $pid;
     delete $shop->{pid};
     return 0;
+}
+
+
+# nginx -t over this text: its exit status, and what it says.  %lib% stands
+# for the folder of the module, %dir% for one that nginx may write to.
+sub nginx_test {
+    my ($conf) = @_;
+    my $dir = "$ENV{SHOP_TEST_DIR}/conf$$";
+
+    mkdir $dir;
+    chown_to_shop($dir);
+    $conf =~ s/%lib%/$lib/g;
+    $conf =~ s/%dir%/$dir/g;
+    write_file("$dir/nginx.conf", $conf);
+
+    my $pid = open(my $out, '-|') // die "fork: $!";
+    if (!$pid) {
+        chdir '/';
+        open STDERR, '>&', \*STDOUT;
+        if (my $asan = asan_library()) {
+            $ENV{LD_PRELOAD} = $asan;
+            $ENV{ASAN_OPTIONS} = 'detect_leaks=0';
+        }
+        exec @as_shop, nginx_program(), '-t', '-p', "$dir/", '-e', 'stderr',
+             '-c', "$dir/nginx.conf" or POSIX::_exit(127);
+    }
+    my $said = do { local $/; <$out> } // '';
+    close $out;
+    return ($? >> 8, $said);
 }
 
 
@@ -766,8 +796,8 @@ sub config {
     my ($name) = @_;
 
     open my $in, '<', "$ENV{SHOP_BUILD}/config.mk" or die "config.mk: $!";
-    while (<$in>) {
-        return $1 if /^$name\s*=\s*(.*?)\s*$/;
+    while (my $line = <$in>) {
+        return $1 if $line =~ /^$name\s*=\s*(.*?)\s*$/;
     }
     die "config.mk has no $name\n";
 }
