@@ -165,7 +165,7 @@ refuses('a secret without a file', qr/invalid number of arguments/,
         'shop_secret cursor;');
 refuses('no secret', qr/"shop_secret cursor" is missing, which takes a file/, 'shop_secret');
 refuses('a secret twice', qr/"shop_secret" directive is duplicate/,
-        "shop_secret cursor $folder/good; shop_secret cursor $folder/good;");
+        "shop_secret cursor $folder/good;" x 2);
 chmod 0644, "$folder/good";
 my ($status, $said) = nginx_test(conf());
 like($said, qr/\[warn\].* is open to every user/,
