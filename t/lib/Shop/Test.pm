@@ -142,9 +142,9 @@ $part{http}
 
     server {
         listen 127.0.0.1:$shop->{port} backlog=1024;
-        error_page 400 403 404 405 408 411 413 414 415 416 417 421 429 431
-                   494 495 496 497 500 501 502 503 504 505 507
-                   /_shop_problem;
+        error_page 400 403 404 405 408 411 413 414 415 416 417 421 429
+                   495 496 497 500 501 502 503 504 505 507 /_shop_problem;
+        error_page 494 =431 /_shop_problem;
 
         location /api/ { shop; }
         location = /healthz { shop; }
