@@ -163,7 +163,8 @@ refuses('a secret that is not there', qr/the secret "\S+" cannot be read/,
         "shop_secret cursor $folder/nothing;");
 refuses('a secret without a file', qr/invalid number of arguments/,
         'shop_secret cursor;');
-refuses('no secret', qr/"shop_secret cursor" is missing, which takes a file/, 'shop_secret');
+refuses('no secret', qr/"shop_secret cursor" is missing, which takes a file/,
+        'shop_secret');
 refuses('a secret twice', qr/"shop_secret" directive is duplicate/,
         "shop_secret cursor $folder/good;" x 2);
 chmod 0644, "$folder/good";
