@@ -106,11 +106,7 @@ is(get('/api/v1/categories')->{status}, 200, 'which is over with the lock');
 
 # Paths of four kilobytes fill the socket and libpq's buffer behind it, and
 # pages of twenty kilobytes the way back.
-my ($backend) = sql_as('postgres', <<'SQL');
-SELECT pid FROM pg_stat_activity
- WHERE datname = current_database() AND application_name = 'shop-read'
-SQL
-kill STOP => $backend->[0];
+pg_freeze();
 my @client = map { new_connection() } 1 .. 400;
 for my $n (0 .. $#client) {
     my $path = $n % 2 ? '/api/v1/products/' . 'x' x 4000
@@ -119,7 +115,7 @@ for my $n (0 .. $#client) {
 }
 wait_for(sub { status()->{coroutines}{live} >= @client }, 'all are asked');
 is(get('/healthz')->{status}, 200, 'the worker goes on meanwhile');
-kill CONT => $backend->[0];
+pg_thaw();
 my %count;
 for my $n (0 .. $#client) {
     my $res = $client[$n]->read_response('GET');

@@ -51,20 +51,12 @@ is_deeply([workers()], [$worker], 'by the same worker');
 start_shop(workers => 1);
 ($worker) = workers();
 
-sub backends {
-    return map { $_->[0] } sql_as('postgres', <<'SQL');
-SELECT pid FROM pg_stat_activity
- WHERE datname = current_database() AND usename = 'shop_app'
-SQL
-}
-
 # Requests that wait for a backend which does not run.
 sub in_flight {
     my ($n) = @_;
 
     get('/api/v1/categories');
-    my @backend = backends();
-    kill STOP => @backend;
+    my @backend = pg_freeze();
     my @client = map { new_connection() } 1 .. $n;
     $_->write("GET /api/v1/categories HTTP/1.1\r\nHost: x\r\n\r\n")
         for @client;
@@ -112,7 +104,7 @@ sub survived {
 # pg_ctl waits for backends that do not run: once nobody can connect any more
 # they have their signal, and are woken to find it.
 sub stop_with {
-    my ($mode, $backends) = @_;
+    my ($mode) = @_;
     my $pid = fork // die "fork: $!";
 
     if (!$pid) {
@@ -125,7 +117,7 @@ sub stop_with {
             { PrintError => 0 });
     }, 'PostgreSQL lets nobody in');
     wait_for(sub {
-        kill CONT => @$backends;
+        pg_thaw();
         return waitpid($pid, POSIX::WNOHANG()) == $pid;
     }, 'PostgreSQL stopped');
 }
@@ -133,7 +125,7 @@ sub stop_with {
 for my $mode ('fast', 'immediate') {
     my ($clients, $backends) = in_flight(CLIENTS);
 
-    stop_with($mode, $backends);
+    stop_with($mode);
     my $count = answers($clients);
 
     # Down: every answer says so at once, and nobody spins over it.
@@ -165,7 +157,7 @@ for my $n (1 .. 3) {
     ($clients, $backends) = in_flight(CLIENTS);
     my $lost = status()->{counters}{db_lost_total};
     pg_kill();
-    kill CONT => @$backends;
+    pg_thaw();
     survived("terminated, $n", answers($clients), 200);
     cmp_ok(status()->{counters}{db_lost_total}, '>', $lost,
            'a connection was lost in it');
@@ -176,7 +168,7 @@ for my $n (1 .. 3) {
 my $cpu = cpu();
 $count = answers($clients);
 cmp_ok(cpu() - $cpu, '<', 1e9, 'waiting costs little');
-kill CONT => @$backends;
+pg_thaw();
 survived('silent', $count, 503, 504);
 
 sub cpu {

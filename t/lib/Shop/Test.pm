@@ -40,7 +40,7 @@ our @EXPORT = (@Test::More::EXPORT, qw(
     sql sql_value sql_as database_url wait_for polled status
     reload signal_nginx workers log_text allow_log
     nginx_test free_port write_file read_file
-    pg_stop pg_start pg_restart pg_kill
+    pg_stop pg_start pg_restart pg_kill pg_freeze pg_thaw
 ));
 
 my $top = abs_path(dirname(__FILE__) . '/../../..');
@@ -57,7 +57,7 @@ my $lib = "$ENV{SHOP_TEST_DIR}/lib";
 my @as_shop = $> == 0
     ? qw(setpriv --reuid=shop --regid=shop --clear-groups) : ();
 
-my ($shop, %dbh, $key, $count, $pg_stopped, $ended);
+my ($shop, %dbh, $key, $count, $pg_stopped, %frozen, $ended);
 my @allowed;
 my $owner = $$;         # a child that a test forks ends nothing
 
@@ -262,6 +262,7 @@ sub done {
 END {
     my $status = $?;
     if ($$ == $owner) {
+        pg_thaw();
         end_process($shop->{pid}) if $shop;
         end_process($shop->{memcached_pid}) if $shop;
         pg_start() if $pg_stopped;
@@ -311,20 +312,21 @@ sub live_coroutines {
 
 
 # Sockets of our port that a process of nginx still holds, listening ones and
-# that of the asking request aside.
+# that of the asking request aside; of these workers, by default of all.
 sub open_sockets {
+    my (@workers) = @_ ? @_ : workers();
     my $port = sprintf '%04X', $shop->{port};
     my %inode;
 
     open my $tcp, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
-    while (<$tcp>) {
-        my @field = split;
+    while (my $line = <$tcp>) {
+        my @field = split ' ', $line;
         $inode{ $field[9] } = 1
             if $field[1] =~ /:$port$/ && $field[3] ne '0A' && $field[9];
     }
 
     my @held = grep { (readlink // '') =~ /^socket:\[(\d+)\]$/ && $inode{$1} }
-        map { glob "/proc/$_/fd/*" } workers();
+        map { glob "/proc/$_/fd/*" } @workers;
     return scalar @held;
 }
 
@@ -720,6 +722,27 @@ sub pg_kill {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = ? AND usename = 'shop_app' AND " . ($where // 'true'),
         {}, $shop->{db}) };
+}
+
+
+# Halt the application's sessions in their tracks, or those that a condition
+# picks; returns their pids.  Nothing of PostgreSQL ends while they stand.
+sub pg_freeze {
+    my ($where) = @_;
+    my @pids = map { $_->[0] } sql_as('postgres',
+        "SELECT pid FROM pg_stat_activity
+         WHERE datname = current_database() AND usename = 'shop_app' AND "
+        . ($where // 'true'));
+
+    kill STOP => @pids;
+    @frozen{@pids} = ();
+    return @pids;
+}
+
+
+sub pg_thaw {
+    kill CONT => keys %frozen;
+    %frozen = ();
 }
 
 
