@@ -59,7 +59,7 @@ for my $round (1 .. 3) {
             $client->request('GET', '/api/v1/store', {});
             push @client, $client;
         }
-        return !grep { Shop::Test::open_sockets($_) == 0 } @old;
+        return !grep { !open_sockets(workers => [$_]) } @old;
     }, 'each worker has clients');
     pg_freeze();
     $_->write($get) for @client;

@@ -39,7 +39,7 @@ our @EXPORT = (@Test::More::EXPORT, qw(
     ok_json is_problem as_key as_nobody shopctl
     sql sql_value sql_as database_url wait_for polled status
     reload signal_nginx workers log_text allow_log
-    nginx_test free_port write_file read_file
+    nginx_test free_port write_file read_file open_sockets
     pg_stop pg_start pg_restart pg_kill pg_freeze pg_thaw
 ));
 
@@ -312,10 +312,12 @@ sub live_coroutines {
 
 
 # Sockets of our port that a process of nginx still holds, listening ones and
-# that of the asking request aside; of these workers, by default of all.
+# that of the asking request aside; open_sockets(workers => [...], port => N)
+# looks at those alone.
 sub open_sockets {
-    my (@workers) = @_ ? @_ : workers();
-    my $port = sprintf '%04X', $shop->{port};
+    my (%which) = @_;
+    my @workers = @{ $which{workers} // [workers()] };
+    my $port = sprintf '%04X', $which{port} // $shop->{port};
     my %inode;
 
     open my $tcp, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
