@@ -107,6 +107,63 @@ ngx_http_shop_set_string(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* HOST:PORT, the host perhaps an IPv6 address in brackets.  A name is
+ * allowed: it is looked up on a thread. */
+static ngx_uint_t
+is_host_and_port(const ngx_str_t *s)
+{
+    size_t      i, len;
+    u_char     *p = s->data, *last = s->data + s->len, *colon = NULL;
+    ngx_int_t   port;
+
+    for (i = 0; i < s->len; i++) {
+        if (p[i] <= ' ' || p[i] == '/' || p[i] == ',') {
+            return 0;
+        }
+
+        if (p[i] == ':') {
+            colon = p + i;
+        }
+    }
+
+    if (colon == NULL) {
+        return 0;
+    }
+
+    port = ngx_atoi(colon + 1, last - colon - 1);
+    len = colon - p;
+
+    if (len != 0 && p[0] == '[') {
+        return port > 0 && port < 65536 && len > 2 && p[len - 1] == ']';
+    }
+
+    return port > 0 && port < 65536 && len != 0
+           && ngx_strlchr(p, colon, ':') == NULL;
+}
+
+
+char *
+ngx_http_shop_set_memcached(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char       *rc;
+    ngx_str_t  *value = cf->args->elts;
+
+    rc = ngx_http_shop_set_string(cf, cmd, conf);
+    if (rc != NGX_CONF_OK) {
+        return rc;
+    }
+
+    if (value[1].data[0] != '/' && !is_host_and_port(&value[1])) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" must be the path of a socket or HOST:PORT, "
+                           "not \"%V\"", &value[0], &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 /* Whether the zone is large enough is known with the number of workers. */
 char *
 ngx_http_shop_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)

@@ -28,9 +28,9 @@ ngx_http_shop_worker_t  ngx_http_shop_worker;
       offsetof(ngx_http_shop_main_conf_t, member),                            \
       &(ngx_http_shop_bounds_t) { NGX_HTTP_SHOP_ ## kind, low, high } }
 
-#define STRING(name, member)                                                  \
-    { ngx_string(name), NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,                    \
-      ngx_http_shop_set_string, NGX_HTTP_MAIN_CONF_OFFSET,                    \
+#define STRING(name, member, set)                                             \
+    { ngx_string(name), NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1, set,               \
+      NGX_HTTP_MAIN_CONF_OFFSET,                                              \
       offsetof(ngx_http_shop_main_conf_t, member), NULL }
 
 #define MAIN(name, arguments, set)                                            \
@@ -54,8 +54,8 @@ static ngx_command_t  commands[] = {
     LOCATION("shop_metrics", ngx_http_shop_metrics_handler),
     LOCATION("shop_problem", ngx_http_shop_problem_handler),
 
-    STRING("shop_database", shop.database),
-    STRING("shop_memcached", shop.memcached),
+    STRING("shop_database", shop.database, ngx_http_shop_set_string),
+    STRING("shop_memcached", shop.memcached, ngx_http_shop_set_memcached),
     MAIN("shop_secret", NGX_CONF_TAKE23, ngx_http_shop_set_secret),
     MAIN("shop_thread_pool", NGX_CONF_TAKE1, ngx_http_shop_set_pool),
 
@@ -145,6 +145,26 @@ set_defaults(ngx_http_shop_main_conf_t *smcf)
 }
 
 
+/* libshop does not know what its values are called here: whoever forgot one
+ * is told the directive. */
+static const char *
+missing(ngx_http_shop_main_conf_t *smcf)
+{
+    if (smcf->shop.database == NULL) {
+        return "\"shop_database\" is missing, which takes a libpq connection "
+               "string such as \"host=/run/postgresql dbname=shop "
+               "user=shop_app\"";
+    }
+
+    if (smcf->shop.cursor_secret[0].data == NULL) {
+        return "\"shop_secret cursor\" is missing, which takes a file of "
+               "random bytes";
+    }
+
+    return NULL;
+}
+
+
 /* Runs when all of http {} was read, so `used` is final. Values are checked
  * together, by libshop: `nginx -t` reports what a worker would otherwise fail
  * on. Without a shop in any location nothing is demanded. */
@@ -152,9 +172,16 @@ static char *
 init_main_conf(ngx_conf_t *cf, void *conf)
 {
     char                        error[NGX_HTTP_SHOP_ERROR_MAX] = "";
+    const char                 *sentence;
     ngx_http_shop_main_conf_t  *smcf = conf;
 
     set_defaults(smcf);
+
+    sentence = smcf->used ? missing(smcf) : NULL;
+    if (sentence != NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s", sentence);
+        return NGX_CONF_ERROR;
+    }
 
     if (smcf->used && shop_conf_check(&smcf->shop, error, sizeof(error))) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "shop: %s", error);

@@ -106,38 +106,11 @@ detach(void *data)
 /* --- headers ------------------------------------------------------------- */
 
 
-/* As RFC 9110 (5.3) allows for lists. The new string replaces the old one,
- * which stays in the pool until the request ends. */
-static ngx_int_t
-join(ngx_http_request_t *r, shop_str_t *s, const ngx_str_t *more)
+/* nginx has lowered the names already. */
+static ngx_uint_t
+slot_of(const ngx_table_elt_t *h)
 {
-    u_char  *p, *start;
-
-    start = ngx_pnalloc(r->pool, s->len + 2 + more->len);
-    if (start == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_cpymem(start, s->data, s->len);
-    *p++ = ',';
-    *p++ = ' ';
-    p = ngx_cpymem(p, more->data, more->len);
-
-    s->data = (const char *) start;
-    s->len = p - start;
-
-    return NGX_OK;
-}
-
-
-/* nginx has lowered the names already. A value is not copied: it lies in the
- * request's header buffers, which live as long as the request. */
-static ngx_int_t
-take_header(ngx_http_request_t *r, shop_request_t *in,
-    const ngx_table_elt_t *h)
-{
-    ngx_uint_t   i;
-    shop_str_t  *s;
+    ngx_uint_t  i;
 
     for (i = 0; i < SHOP_H_COUNT; i++) {
         if (h->key.len == slots[i].name.len
@@ -147,26 +120,15 @@ take_header(ngx_http_request_t *r, shop_request_t *in,
         }
     }
 
-    if (i == SHOP_H_COUNT) {
-        return NGX_OK;
-    }
-
-    s = &in->header[i];
-
-    if (s->data == NULL) {
-        *s = ngx_http_shop_str(&h->value);
-        return NGX_OK;
-    }
-
-    return slots[i].list ? join(r, s, &h->value) : NGX_DECLINED;
+    return i;
 }
 
 
-/* NGX_DECLINED: a header that must stand once stands twice. */
-static ngx_int_t
-take_headers(ngx_http_request_t *r, shop_request_t *in)
+/* All lines of one header, to `p` if that is not NULL; how long they are. */
+static size_t
+write_lines(ngx_http_request_t *r, ngx_uint_t slot, u_char *p)
 {
-    ngx_int_t         rc;
+    size_t            n = 0;
     ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
@@ -175,10 +137,91 @@ take_headers(ngx_http_request_t *r, shop_request_t *in)
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            rc = take_header(r, in, &h[i]);
-            if (rc != NGX_OK) {
-                return rc;
+            if (slot_of(&h[i]) != slot) {
+                continue;
             }
+
+            if (p != NULL && n != 0) {
+                ngx_memcpy(p + n, ", ", 2);
+            }
+
+            n += n != 0 ? 2 : 0;
+
+            if (p != NULL) {
+                ngx_memcpy(p + n, h[i].value.data, h[i].value.len);
+            }
+
+            n += h[i].value.len;
+        }
+    }
+
+    return n;
+}
+
+
+/* As RFC 9110 (5.3) allows for lists.  Measured first: a line more must cost a
+ * line more, and no copy of all lines before it. */
+static ngx_int_t
+join(ngx_http_request_t *r, ngx_uint_t slot, shop_str_t *s)
+{
+    size_t   n = write_lines(r, slot, NULL);
+    u_char  *p;
+
+    p = ngx_pnalloc(r->pool, n);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) write_lines(r, slot, p);
+    *s = (shop_str_t) { (const char *) p, n };
+
+    return NGX_OK;
+}
+
+
+/* A value is not copied: it lies in the request's header buffers, which live
+ * as long as the request. NGX_DECLINED: a header that must stand once stands
+ * twice. `again` has a bit for each list of which there was a second line. */
+static ngx_int_t
+take_header(shop_request_t *in, const ngx_table_elt_t *h, ngx_uint_t *again)
+{
+    ngx_uint_t  slot = slot_of(h);
+
+    if (slot == SHOP_H_COUNT) {
+        return NGX_OK;
+    }
+
+    if (in->header[slot].data == NULL) {
+        in->header[slot] = ngx_http_shop_str(&h->value);
+        return NGX_OK;
+    }
+
+    *again |= 1 << slot;
+
+    return slots[slot].list ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+take_headers(ngx_http_request_t *r, shop_request_t *in)
+{
+    ngx_uint_t        i, again = 0;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (take_header(in, &h[i], &again) != NGX_OK) {
+                return NGX_DECLINED;
+            }
+        }
+    }
+
+    for (i = 0; again >> i; i++) {
+        if (((again >> i) & 1) && join(r, i, &in->header[i]) != NGX_OK) {
+            return NGX_ERROR;
         }
     }
 
@@ -492,7 +535,9 @@ ngx_http_shop_metrics_handler(ngx_http_request_t *r)
 }
 
 
-/* The target of error_page: what nginx refused, in the shape of the shop. */
+/* The target of error_page: what nginx refused, in the shape of the shop.  Of
+ * the codes that are nginx's own it makes 400 before it comes here, except
+ * where error_page says another: 494 =431. */
 ngx_int_t
 ngx_http_shop_problem_handler(ngx_http_request_t *r)
 {
@@ -500,17 +545,8 @@ ngx_http_shop_problem_handler(ngx_http_request_t *r)
         r->keepalive = 0;
     }
 
-    switch (r->err_status) {
-    case 0:                                     /* asked for by its name    */
+    if (r->err_status == 0) {                   /* asked for by its name    */
         r->err_status = NGX_HTTP_NOT_FOUND;
-        break;
-    case NGX_HTTP_REQUEST_HEADER_TOO_LARGE:     /* 494 is nginx's own       */
-        r->err_status = 431;
-        break;
-    case NGX_HTTP_TO_HTTPS:
-    case NGX_HTTPS_CERT_ERROR:
-    case NGX_HTTPS_NO_CERT:
-        r->err_status = NGX_HTTP_BAD_REQUEST;
     }
 
     return ngx_http_shop_send_problem(r, r->err_status);

@@ -65,9 +65,14 @@ product_named(struct request *rq)
     const struct context     *c = context(rq);
     const char               *name = path_text(rq, "product");
     const struct product_ref *ref;
+    uuid                      id;
 
-    if (strncmp(name, "prod_", 5) == 0)
-        return path_id(rq, "product", "prod");
+    if (strncmp(name, "prod_", 5) == 0) {
+        id = path_id(rq, "product", "prod");
+        if (uuid_is_none(id))
+            fail(rq, &not_found);       /* none means "moved" to the caller  */
+        return id;
+    }
 
     ref = sql_product_by_slug(rq, name, c->channel_id, c->locale,
                               c->fallback);

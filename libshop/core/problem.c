@@ -114,6 +114,7 @@ static const struct problem by_status[] = {
     { 429, "too_many_requests", "There were too many requests; slow down." },
     { 431, "headers_too_large", "The headers are larger than allowed." },
     { 500, "internal", "Something went wrong here; it has been logged." },
+    { 501, "not_implemented", "The request asks for what is not spoken here." },
     { 502, "bad_gateway", "The server behind this one failed." },
     { 503, "unavailable", "The service is not available; try again." },
     { 504, "gateway_timeout", "The server behind this one took too long." },

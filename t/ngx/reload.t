@@ -1,72 +1,56 @@
 #!/usr/bin/perl
 #
 # reload.t - keep-alive clients do not notice a reload, because the old
-# workers end their connections politely before they go.
+# workers end their connections politely before they go; without that they
+# would, or this test could not tell.
 
 use strict;
 use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-use POSIX ();
+use IPC::Open2;
 use Shop::Test;
-use Time::HiRes qw(sleep);
 
-my $reloads = 4;
+my @thinks = (0, 20, 500);
 
-# Twelve clients that think for 0, 20 or 100 ms between requests; how many of
-# their requests failed while nginx was reloaded?
+# Fifty clients while nginx is reloaded so often: how many requests failed?
 sub failures {
-    my (@children) = @_;
+    my ($shop, $reloads) = @_;
     my $failed = 0;
 
-    pipe my $out, my $in or die "pipe: $!";
-    for my $n (0 .. 11) {
-        my $pid = fork // die "fork: $!";
-        if ($pid == 0) {
-            close $out;
-            print $in client((0, 0.02, 0.1)[$n % 3]), "\n";
-            close $in;
-            POSIX::_exit(0);
-        }
-        push @children, $pid;
-    }
-    close $in;
+    my $pid = open2(my $out, my $in, '/usr/bin/python3',
+                    "$FindBin::Bin/../lib/keepalive.py", $shop->{port}, 50,
+                    @thinks);
+    wait_for(sub { status()->{counters}{requests_total} > 200 },
+             'the clients ask');
     reload() for 1 .. $reloads;
-    kill USR1 => @children;
+    print $in "end\n";
+    close $in;
     while (my $line = <$out>) {
-        my ($good, $bad) = split ' ', $line;
-        cmp_ok($good, '>', 0, 'a client was served');
+        my ($think, $good, $bad, $why) = split ' ', $line, 4;
+        cmp_ok($good, '>', 0, "clients that think $think ms: $good answers, "
+            . "$bad failures");
+        note($why) if $bad;
         $failed += $bad;
     }
-    waitpid $_, 0 for @children;
+    waitpid $pid, 0;
+    is($?, 0, 'the clients ended by themselves');
     return $failed;
 }
 
-# Until USR1: requests on one connection, a new one when the server said that
-# it closes.
-sub client {
-    my ($think) = @_;
-    my ($conn, $good, $bad, $end) = (undef, 0, 0, 0);
-    my $parent = getppid;
+sub start {
+    my ($drain) = @_;
+    my $shop = start_shop(workers => 2, http => "shop_drain_time $drain;",
+                          server => 'root html;');
 
-    local $SIG{USR1} = sub { $end = 1 };
-    until ($end || getppid != $parent) {
-        my $ok = eval {
-            $conn //= new_connection();
-            my $res = $conn->request('GET', '/api/v1/store', {});
-            undef $conn if ($res->{headers}{connection} // '') eq 'close';
-            $res->{status} == 200;
-        };
-        last if $end;
-        $ok ? $good++ : $bad++;
-        undef $conn unless $ok;
-        sleep $think if $think;
-    }
-    return "$good $bad";
+    mkdir "$shop->{dir}/html";
+    write_file("$shop->{dir}/html/file.txt", 'x' x 1000);
+    return $shop;
 }
 
-start_shop(workers => 2, http => 'shop_drain_time 1s;');
-is(failures(), 0, "no request failed in $reloads reloads");
+# Three times as long as the longest thought.
+is(failures(start('1500ms'), 20), 0, 'no request failed in 20 reloads');
+cmp_ok(failures(start('0'), 3), '>', 0, 'without the drain some do');
 
 done();

@@ -39,7 +39,8 @@ our @EXPORT = (@Test::More::EXPORT, qw(
     ok_json is_problem as_key as_nobody shopctl
     sql sql_value sql_as forget_connections database_url wait_for polled status
     reload signal_nginx workers log_text allow_log
-    pg_stop pg_start pg_restart pg_kill
+    nginx_test free_port write_file read_file open_sockets
+    pg_stop pg_start pg_restart pg_kill pg_freeze pg_thaw
 ));
 
 my $top = abs_path(dirname(__FILE__) . '/../../..');
@@ -56,7 +57,7 @@ my $lib = "$ENV{SHOP_TEST_DIR}/lib";
 my @as_shop = $> == 0
     ? qw(setpriv --reuid=shop --regid=shop --clear-groups) : ();
 
-my ($shop, %dbh, $key, $count, $pg_stopped, $ended);
+my ($shop, %dbh, $key, $count, $pg_stopped, %frozen, $ended);
 my @allowed;
 my $owner = $$;         # a child that a test forks ends nothing
 
@@ -141,9 +142,9 @@ $part{http}
 
     server {
         listen 127.0.0.1:$shop->{port} backlog=1024;
-        error_page 400 403 404 405 408 411 413 414 415 416 417 421 429 431
-                   494 495 496 497 500 501 502 503 504 505 507
-                   /_shop_problem;
+        error_page 400 403 404 405 408 411 413 414 415 416 417 421 429
+                   495 496 497 500 501 502 503 504 505 507 /_shop_problem;
+        error_page 494 =431 /_shop_problem;
 
         location /api/ { shop; }
         location = /healthz { shop; }
@@ -185,6 +186,35 @@ sub start_nginx {
     return 1 if kill 0, $pid;
     delete $shop->{pid};
     return 0;
+}
+
+
+# nginx -t over this text: its exit status, and what it says.  %lib% stands
+# for the folder of the module, %dir% for one that nginx may write to.
+sub nginx_test {
+    my ($conf) = @_;
+    my $dir = "$ENV{SHOP_TEST_DIR}/conf$$";
+
+    mkdir $dir;
+    chown_to_shop($dir);
+    $conf =~ s/%lib%/$lib/g;
+    $conf =~ s/%dir%/$dir/g;
+    write_file("$dir/nginx.conf", $conf);
+
+    my $pid = open(my $out, '-|') // die "fork: $!";
+    if (!$pid) {
+        chdir '/';
+        open STDERR, '>&', \*STDOUT;
+        if (my $asan = asan_library()) {
+            $ENV{LD_PRELOAD} = $asan;
+            $ENV{ASAN_OPTIONS} = 'detect_leaks=0';
+        }
+        exec @as_shop, nginx_program(), '-t', '-p', "$dir/", '-e', 'stderr',
+             '-c', "$dir/nginx.conf" or POSIX::_exit(127);
+    }
+    my $said = do { local $/; <$out> } // '';
+    close $out;
+    return ($? >> 8, $said);
 }
 
 
@@ -232,6 +262,7 @@ sub done {
 END {
     my $status = $?;
     if ($$ == $owner) {
+        pg_thaw();
         end_process($shop->{pid}) if $shop;
         end_process($shop->{memcached_pid}) if $shop;
         pg_start() if $pg_stopped;
@@ -281,20 +312,23 @@ sub live_coroutines {
 
 
 # Sockets of our port that a process of nginx still holds, listening ones and
-# that of the asking request aside.
+# that of the asking request aside; open_sockets(workers => [...], port => N)
+# looks at those alone.
 sub open_sockets {
-    my $port = sprintf '%04X', $shop->{port};
+    my (%which) = @_;
+    my @workers = @{ $which{workers} // [workers()] };
+    my $port = sprintf '%04X', $which{port} // $shop->{port};
     my %inode;
 
     open my $tcp, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
-    while (<$tcp>) {
-        my @field = split;
+    while (my $line = <$tcp>) {
+        my @field = split ' ', $line;
         $inode{ $field[9] } = 1
             if $field[1] =~ /:$port$/ && $field[3] ne '0A' && $field[9];
     }
 
     my @held = grep { (readlink // '') =~ /^socket:\[(\d+)\]$/ && $inode{$1} }
-        map { glob "/proc/$_/fd/*" } workers();
+        map { glob "/proc/$_/fd/*" } @workers;
     return scalar @held;
 }
 
@@ -701,6 +735,27 @@ sub pg_kill {
 }
 
 
+# Halt the application's sessions in their tracks, or those that a condition
+# picks; returns their pids.  Nothing of PostgreSQL ends while they stand.
+sub pg_freeze {
+    my ($where) = @_;
+    my @pids = map { $_->[0] } sql_as('postgres',
+        "SELECT pid FROM pg_stat_activity
+         WHERE datname = current_database() AND usename = 'shop_app' AND "
+        . ($where // 'true'));
+
+    kill STOP => @pids;
+    @frozen{@pids} = ();
+    return @pids;
+}
+
+
+sub pg_thaw {
+    kill CONT => keys %frozen;
+    %frozen = ();
+}
+
+
 sub pg_ctl {
     my (@args) = @_;
     my $pid = fork // die "fork: $!";
@@ -774,8 +829,8 @@ sub config {
     my ($name) = @_;
 
     open my $in, '<', "$ENV{SHOP_BUILD}/config.mk" or die "config.mk: $!";
-    while (<$in>) {
-        return $1 if /^$name\s*=\s*(.*?)\s*$/;
+    while (my $line = <$in>) {
+        return $1 if $line =~ /^$name\s*=\s*(.*?)\s*$/;
     }
     die "config.mk has no $name\n";
 }
