@@ -142,7 +142,8 @@ my @slow = map {
 ok(wait_for(sub { counter('requests_total') >= @slow && live() == 0 }),
    'no coroutine waits for a slow reader');
 is(get('/api/v1/store')->{status}, 200, 'others are served');
-ok(wait_for(sub { open_sockets(port => $narrow) == 0 }), 'send_timeout ends them');
+ok(wait_for(sub { open_sockets(port => $narrow) == 0 }),
+   'send_timeout ends them');
 my $cut = 0;
 for my $socket (@slow) {
     my $got = 0;
