@@ -231,10 +231,6 @@ static void
 change(struct request *rq)
 {
     rq->in_tx = true;
-    once_begin(rq);
-    if (rq->answer.replayed)
-        return;
-
     rq->route->handler(rq);
     if (is_news(rq))
         note_caller(rq);
