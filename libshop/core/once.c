@@ -119,12 +119,14 @@ replay(struct request *rq, const struct once_answer *a)
     reply_text(rq, (int) a->status, a->type, a->body, strlen(a->body));
     rq->answer.etag = a->etag;
     rq->answer.location = a->location;
-    rq->answer.replayed = true;
     header(rq, "Idempotency-Replayed", "true");
     COUNT(rq->shop, ONCE_REPLAYED, 1);
 }
 
 
+/* Before the first statement, not before the handler: what a handler gives to
+ * a pool thread holds no lock meanwhile.  Where there is an answer already the
+ * handler goes no further. */
 void
 once_begin(struct request *rq)
 {
@@ -133,9 +135,10 @@ once_begin(struct request *rq)
     struct once_answer        mine;
     const char               *who;
 
-    if (rq->once_key == NULL)
+    if (rq->once_key == NULL || rq->once_begun)
         return;
 
+    rq->once_begun = true;
     who = caller_text(rq);
     start_once_lock(rq, &lock, who, rq->once_key);
     start_once_find(rq, &find, who, rq->once_key);
@@ -150,6 +153,7 @@ once_begin(struct request *rq)
     if (!same_request(a, &mine))
         fail(rq, &idempotency_key_reused);
     replay(rq, a);
+    request_leave(rq, DONE);
 }
 
 

@@ -28,6 +28,7 @@
 #define ANSWER_MS     2000
 #define AWAY_MS       480000    /* rows are trimmed at ten minutes           */
 #define TRIM_EVERY    300       /* polls; a minute                           */
+#define TRIM_ROWS     5000      /* at most in one go                         */
 
 static const char ask_text[] =
     "SELECT pg_current_snapshot(), c.tag"
@@ -36,15 +37,17 @@ static const char ask_text[] =
     "    ON c.xid >= pg_snapshot_xmin($1::pg_snapshot)"
     "   AND NOT pg_visible_in_snapshot(c.xid, $1::pg_snapshot)";
 
-/* What no longer serves anybody, in bounded portions. */
+/* What no longer serves anybody, in portions of TRIM_ROWS. */
 static const char *const trims[] = {
     "DELETE FROM cache_change WHERE ctid = ANY (ARRAY("
     "SELECT ctid FROM cache_change"
-    " WHERE at < clock_timestamp() - interval '10 minutes' LIMIT 10000))",
+    " WHERE at < clock_timestamp() - interval '10 minutes' LIMIT 5000))",
     "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY("
     "SELECT ctid FROM idempotency_keys"
-    " WHERE created_at < shop_now() - interval '24 hours' LIMIT 1000))",
+    " WHERE created_at < shop_now() - interval '24 hours' LIMIT 5000))",
 };
+
+#define TRIMS  (sizeof(trims) / sizeof(trims[0]))
 
 
 static void
@@ -148,10 +151,16 @@ done(struct poller *p)
 }
 
 
+/* A full portion has more behind it, however fast rows are written. */
 static void
 trimmed(struct db_wait *w)
 {
-    done(w->ctx);
+    struct poller *p = w->ctx;
+
+    if (w->outcome != DB_ROWS
+        || strtoul(PQcmdTuples(w->result), NULL, 10) < TRIM_ROWS)
+        p->trims++;
+    done(p);
 }
 
 
@@ -169,12 +178,18 @@ send(struct poller *p, const struct db_call *call,
 }
 
 
+/* Every minute, and at the start; one portion between two polls. */
 static void
 trim(struct poller *p)
 {
-    size_t         n = sizeof(trims) / sizeof(trims[0]);
-    struct db_call call = { .text = trims[p->trims++ % n] };
+    struct db_call call = { 0 };
 
+    if (p->polls++ % TRIM_EVERY == 0 && p->trims == TRIMS)
+        p->trims = 0;
+    if (p->trims == TRIMS)
+        return;
+
+    call.text = trims[p->trims];
     send(p, &call, trimmed);
 }
 
@@ -187,7 +202,7 @@ answered(struct db_wait *w)
     if (w->outcome == DB_ROWS)
         renew(p, w->result);
     done(p);
-    if (w->outcome == DB_ROWS && ++p->polls % TRIM_EVERY == 0)
+    if (w->outcome == DB_ROWS)
         trim(p);
 }
 

@@ -18,7 +18,7 @@ struct poller {
     uint64_t         sent_ms;
     uint64_t         answered_ms;
     uint64_t         polls;
-    unsigned         trims;
+    unsigned         trims;             /* done of this minute's             */
     unsigned         slot;
 };
 

@@ -43,7 +43,6 @@ struct staged {
     shop_header_t  headers[HEADERS_MAX];
     const char    *etag;                /* quoted, or NULL                   */
     const char    *location;            /* of what was made, or NULL         */
-    bool           replayed;            /* stored by an earlier request      */
     bool           finished;            /* has the headers of all answers    */
 };
 
@@ -101,6 +100,7 @@ struct request {
     struct keeping          keep;
     struct touching         touch;
     const char             *once_key;   /* Idempotency-Key, or NULL          */
+    bool                    once_begun; /* the key was looked up             */
     struct query            once;       /* that stores the answer            */
 
     shop_timer_t            deadline;
@@ -145,7 +145,7 @@ const struct problem *context_of(const struct shop *shop,
 
 /* --- transactions (commit.c, once.c) --- */
 struct tx *request_tx(struct request *rq);      /* waits; fails              */
-void once_begin(struct request *rq);            /* may stage a stored answer */
+void once_begin(struct request *rq);            /* may send a stored answer  */
 void once_store(struct request *rq);
 void commit(struct request *rq);
 _Noreturn void fail_database(struct request *rq, const char *statement,

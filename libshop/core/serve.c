@@ -264,10 +264,6 @@ static void
 change(struct request *rq)
 {
     rq->in_tx = true;
-    once_begin(rq);
-    if (rq->answer.replayed)
-        return;
-
     rq->route->handler(rq);
     if (prefers(rq, "dry-run")) {
         rehearse(rq);

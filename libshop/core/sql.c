@@ -89,6 +89,7 @@ send(struct request *rq, const struct stmt *st, const struct db_call *call,
      struct db_wait *w)
 {
     if (rq->in_tx) {
+        once_begin(rq);
         db_tx_query(request_tx(rq), call, w);
     } else if (!st->writes) {
         db_read(rq->shop->db, st->lane, call, w);

@@ -38,6 +38,14 @@ sub new {
 
 sub request {
     my ($self, $method, $path, $headers, $body) = @_;
+
+    $self->send($method, $path, $headers, $body);
+    return $self->read_response($method);
+}
+
+
+sub send {
+    my ($self, $method, $path, $headers, $body) = @_;
     my %headers = (host => 'localhost', %{ $headers // {} });
 
     $headers{'content-length'} //= length $body
@@ -46,8 +54,6 @@ sub request {
     $self->write("$method $path HTTP/1.1\r\n"
         . join('', map { header_lines($_, $headers{$_}) } sort keys %headers)
         . "\r\n" . ($body // ''));
-
-    return $self->read_response($method);
 }
 
 

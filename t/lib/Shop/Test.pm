@@ -69,7 +69,8 @@ $SIG{PIPE} = 'IGNORE';
 # --- the servers -----------------------------------------------------------
 
 # start_shop(workers => N, memcached => 1, main => ..., http => ...,
-#            server => ..., locations => ..., ready => 0, template => ...)
+#            server => ..., locations => ..., ready => 0, template => ...,
+#            lib => folder of another module and library)
 #
 # The fragments go into nginx.conf, each at its place; http may repeat a
 # directive of the shop's, which then replaces the test's own.  ready => 0
@@ -109,6 +110,7 @@ sub nginx_conf {
     my $dir = $shop->{dir};
     my %part = map { $_ => $shop->{$_} // '' } qw(main http server locations);
     my $workers = $shop->{workers} // 1;
+    my $modules = $shop->{lib} // $lib;
 
     my %ours = (
         shop_cache_zone => '16m',
@@ -120,7 +122,7 @@ sub nginx_conf {
         grep { $part{http} !~ /^\s*$_\b/m } sort keys %ours;
 
     return <<"END";
-load_module $lib/ngx_http_shop_module.so;
+load_module $modules/ngx_http_shop_module.so;
 daemon off;
 worker_processes $workers;
 pid $dir/nginx.pid;

@@ -1,0 +1,83 @@
+# Copy.pm - a copy of the whole tree, with what is built, to be changed: only
+# what was changed in it is compiled again.
+#
+#     copy_tree($to);
+#     append("$to/libshop/domains.def", "DOMAIN(wishlist)\n");
+#     build($to, 'all');
+
+package Shop::Copy;
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use Exporter 'import';
+use File::Basename qw(basename dirname);
+
+our @EXPORT = qw(copy_tree tree_files append build build_folder run_in);
+
+my $top = abs_path(dirname(__FILE__) . '/../../..');
+
+
+# What belongs to a tree: all but what is made, and what git is told to ignore.
+sub tree_files {
+    my ($root) = @_;
+
+    open my $in, '-|', 'git', '-C', $top, 'ls-files', '-co',
+        '--exclude-standard' or die "git: $!";
+    my @files = grep { -e "$root/$_" } map { chomp; $_ } <$in>;
+    close $in or die "git ls-files failed\n";
+    return @files;
+}
+
+
+# Times are kept, and so make finds everything up to date.
+sub copy_tree {
+    my ($to) = @_;
+
+    mkdir $to or -d $to or die "$to: $!";
+    open my $out, '|-', 'tar', '-C', $top, '--null', '-T', '-', '-cf',
+        "$to/tree.tar" or die "tar: $!";
+    print $out map { "$_\0" } tree_files($top);
+    close $out or die "tar failed\n";
+    run_in($to, 'tar', 'xf', 'tree.tar');
+    unlink "$to/tree.tar";
+    run_in($top, 'cp', '-a', $ENV{SHOP_BUILD} // "$top/build", "$to/");
+}
+
+
+# The name of the folder that things are built in.
+sub build_folder {
+    return basename($ENV{SHOP_BUILD} // 'build');
+}
+
+
+sub append {
+    my ($path, $line) = @_;
+
+    open my $out, '>>', $path or die "$path: $!";
+    print $out $line;
+    close $out or die "$path: $!";
+}
+
+
+sub build {
+    my ($root, @targets) = @_;
+
+    delete local @ENV{qw(MAKEFLAGS MAKELEVEL MFLAGS)};
+    run_in($root, 'make', '-s', 'B=' . build_folder(), @targets);
+}
+
+
+# Run a command there; what it says is shown when it fails.
+sub run_in {
+    my ($folder, @command) = @_;
+
+    open my $in, '-|', 'sh', '-c', 'cd "$0" && exec "$@" 2>&1', $folder,
+        @command or die "@command: $!";
+    my $said = do { local $/; <$in> } // '';
+    close $in or die "$said$command[0] failed in $folder\n";
+    return $said;
+}
+
+1;

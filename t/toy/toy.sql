@@ -1,0 +1,27 @@
+-- sql_toy(id uuid) maybe struct toy
+SELECT id, name, label, note, quantity, fresh_for, version
+  FROM toys WHERE id = :id;
+
+-- sql_toy_locked(id uuid) maybe struct toy
+SELECT id, name, label, note, quantity, fresh_for, version
+  FROM toys WHERE id = :id FOR UPDATE;
+
+-- sql_toys() many struct toy
+SELECT id, name, label, note, quantity, fresh_for, version
+  FROM toys ORDER BY id;
+
+-- sql_toy_insert(struct toy) none
+INSERT INTO toys (id, name, label, note, quantity, fresh_for)
+VALUES (:id, :name, :label, :note, :quantity, :fresh_for);
+
+-- sql_toy_update(struct toy) none
+UPDATE toys
+   SET name = :name, label = :label, note = :note, quantity = :quantity,
+       fresh_for = :fresh_for, version = version + 1
+ WHERE id = :id;
+
+-- sql_toy_add(id uuid, amount int) none
+UPDATE toys SET quantity = quantity + :amount WHERE id = :id;
+
+-- sql_toy_note(id uuid, note text) none
+UPDATE toys SET note = :note WHERE id = :id;

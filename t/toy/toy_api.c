@@ -1,0 +1,287 @@
+/*
+ * toy_api.c - addresses at which the tests ask core/ for all it promises.
+ *
+ * What is wrong in here is wrong on purpose, and says so.
+ */
+#include "toy/toy.h"
+
+#include <ctype.h>
+#include <unistd.h>
+
+#include "toy/toy.sql.h"
+
+const struct field toy[] = {
+    SHAPE(toy, "Toy"),
+    FIELD(toy, id, UUID, .prefix = "toy", .internal = true),
+    FIELD(toy, name, TEXT, .required = true, .min = 1, .max = 40),
+    FIELD(toy, label, TEXT, .nullable = true, .max = 40),
+    FIELD(toy, note, TEXT, .nullable = true, .max = 200),
+    FIELD(toy, quantity, INT, .min = 0, .max = 1000),
+    FIELD(toy, fresh_for, INT, .nullable = true, .min = 0),
+    FIELD(toy, version, INT, .internal = true),
+    END_SHAPE
+};
+
+static const struct field transfer[] = {
+    SHAPE(transfer, "Transfer"),
+    FIELD(transfer, to, UUID, .prefix = "toy", .required = true),
+    FIELD(transfer, amount, INT, .required = true, .min = 1),
+    END_SHAPE
+};
+
+static const struct field job[] = {
+    SHAPE(job, "ToyJob"),
+    FIELD(job, text, TEXT, .required = true),
+    FIELD(job, gate, TEXT),
+    END_SHAPE
+};
+
+static const struct problem name_taken = {
+    409, "name_taken", "Another toy has the name.",
+};
+static const struct problem label_taken = {
+    409, "label_taken", "Another toy has the label.",
+};
+static const struct problem too_few = {
+    409, "too_few", "There are not so many.",
+};
+
+
+static struct toy *
+found(struct request *rq, struct toy *t)
+{
+    if (t == NULL)
+        fail(rq, &not_found);
+
+    return t;
+}
+
+
+static uuid
+id_asked(struct request *rq)
+{
+    return path_id(rq, "toy", "toy");
+}
+
+
+/* GET /api/v1/toys */
+static void
+toy_list(struct request *rq)
+{
+    size_t      n;
+    struct toy *toys;
+
+    tag(rq, "toys");
+    toys = sql_toys(rq, &n);
+    for (size_t i = 0; i < n; i++)
+        tag_id(rq, "toy", toys[i].id);
+    reply_list(rq, toy, toys, n);
+}
+
+
+/* GET /api/v1/toys/:toy */
+static void
+toy_show(struct request *rq)
+{
+    uuid        id = id_asked(rq);
+    struct toy *t;
+
+    tag_id(rq, "toy", id);
+    t = found(rq, sql_toy(rq, id));
+    valid_for(rq, t->fresh_for);
+    etag_version(rq, t->version);
+    reply(rq, 200, toy, t);
+}
+
+
+/* GET /api/v1/toys/:toy/untagged: forgets to say what it is made from. */
+static void
+toy_untagged(struct request *rq)
+{
+    reply(rq, 200, toy, found(rq, sql_toy(rq, id_asked(rq))));
+}
+
+
+/* POST /api/v1/toys */
+static void
+toy_create(struct request *rq)
+{
+    struct toy t = *body(rq, toy);
+
+    if (!request_has(rq, "quantity"))
+        t.quantity = 7;
+    if (t.label != NULL && strcmp(t.label, t.name) == 0)
+        fault(rq, "/label", "same", "It is the name.");
+    if (t.note != NULL && strcmp(t.note, t.name) == 0)
+        fault(rq, "/note", "same", "It is the name.");
+    faults_check(rq);
+
+    t.id = new_id(rq);
+    t.version = 1;
+    touch(rq, "toys");
+    sql_toy_insert(rq, &t);
+    etag_version(rq, t.version);
+    reply_created(rq, toy, &t,
+                  text_of(rq, "/api/v1/toys/%s", id_of(rq, "toy", t.id)));
+}
+
+
+/* PATCH /api/v1/toys/:toy */
+static void
+toy_change(struct request *rq)
+{
+    struct toy *t = found(rq, sql_toy_locked(rq, id_asked(rq)));
+
+    check_version(rq, t->version);
+    patch(rq, toy, t);
+    touch(rq, "toys");
+    touch_id(rq, "toy", t->id);
+    sql_toy_update(rq, t);
+    etag_version(rq, ++t->version);
+    reply(rq, 200, toy, t);
+}
+
+
+/* POST /api/v1/toys/:toy/transfers: two rows, one after the other. */
+static void
+toy_transfer(struct request *rq)
+{
+    const struct transfer *in = body(rq, transfer);
+    uuid                   from = id_asked(rq);
+
+    touch_id(rq, "toy", from);
+    touch_id(rq, "toy", in->to);
+    sql_toy_add(rq, from, -in->amount);
+    sql_toy_add(rq, in->to, in->amount);
+    reply_none(rq);
+}
+
+
+/* POST /api/v1/toys/:toy/swaps: both are sent before one is waited for, and
+ * the second is waited for first. */
+static void
+toy_swap(struct request *rq)
+{
+    const struct transfer *in = body(rq, transfer);
+    uuid                   from = id_asked(rq);
+    struct query           take, give;
+
+    start_toy_add(rq, &take, from, -in->amount);
+    start_toy_add(rq, &give, in->to, in->amount);
+    rows_toy_add(rq, &give);
+    rows_toy_add(rq, &take);
+    reply_none(rq);
+}
+
+
+/* POST /api/v1/toys/:toy/gifts: never waits for what it sent. */
+static void
+toy_gift(struct request *rq)
+{
+    const struct transfer *in = body(rq, transfer);
+    struct query          *q = alloc(rq, sizeof(struct query));
+
+    start_toy_add(rq, q, id_asked(rq), -in->amount);
+    reply_none(rq);
+}
+
+
+/* Looks for the gate until it is there; ten seconds are for ever. */
+static void
+shout(void *arg)
+{
+    struct job *j = arg;
+    char       *text = (char *) (uintptr_t) j->text;
+
+    for (unsigned i = 0; i < 1000 && j->gate != NULL; i++) {
+        if (access(j->gate, F_OK) == 0)
+            break;
+        usleep(10000);
+    }
+    for (; *text != '\0'; text++)
+        *text = (char) toupper((unsigned char) *text);
+}
+
+
+/* GET /api/v1/toys/:toy/shout: on a thread, from memory of a row. */
+static void
+toy_shout(struct request *rq)
+{
+    const struct job *in = query(rq, job);
+    uuid              id = id_asked(rq);
+    struct job       *j = alloc(rq, sizeof(*j));
+
+    tag_id(rq, "toy", id);
+    j->text = found(rq, sql_toy(rq, id))->name;
+    j->gate = in->gate;
+    offload(rq, shout, j);
+    reply_text(rq, 200, "text/plain", j->text, strlen(j->text));
+}
+
+
+/* POST /api/v1/toys/:toy/shouts: the thread before the first statement. */
+static void
+toy_note(struct request *rq)
+{
+    const struct job *in = body(rq, job);
+    uuid              id = id_asked(rq);
+    struct job       *j = alloc(rq, sizeof(*j));
+
+    *j = (struct job) { text_copy(rq, in->text), in->gate };
+    offload(rq, shout, j);
+    touch_id(rq, "toy", id);
+    if (sql_toy_note(rq, id, j->text) == 0)
+        fail(rq, &not_found);
+    reply_text(rq, 200, "text/plain", j->text, strlen(j->text));
+}
+
+
+/* POST /api/v1/toys/:toy/late: the thread behind a statement, which is an
+ * error: the transaction would wait for it with its locks. */
+static void
+toy_late(struct request *rq)
+{
+    struct job *j = alloc(rq, sizeof(*j));
+
+    j->text = text_copy(rq, body(rq, job)->text);
+    sql_toy_note(rq, id_asked(rq), j->text);
+    offload(rq, shout, j);
+    reply_none(rq);
+}
+
+
+static const struct constraint toy_constraints[] = {
+    { "toys_name", &name_taken, "/name" },
+    { "toys_label", &label_taken, "/label" },
+    { "toys_quantity", &too_few, NULL },
+    { NULL, NULL, NULL }
+};
+
+static const struct route toy_routes[] = {
+    { GET, "/api/v1/toys", toy_list, PUBLIC, CACHED, .view = toy },
+    { GET, "/api/v1/toys/:toy", toy_show, PUBLIC, CACHED, .view = toy },
+    { GET, "/api/v1/toys/:toy/untagged", toy_untagged, PUBLIC, CACHED,
+      .view = toy },
+    { GET, "/api/v1/toys/:toy/shout", toy_shout, PUBLIC, CACHED,
+      .query = job },
+    { POST, "/api/v1/toys", toy_create, MAY(products_write) | MAY(prices_write),
+      TX | ONCE, .body = toy, .view = toy, .status = 201 },
+    { PATCH, "/api/v1/toys/:toy", toy_change, PUBLIC, TX | ONCE | IF_MATCH,
+      .body = toy, .view = toy },
+    { POST, "/api/v1/toys/:toy/transfers", toy_transfer, PUBLIC, TX | ONCE,
+      .body = transfer, .status = 204 },
+    { POST, "/api/v1/toys/:toy/swaps", toy_swap, PUBLIC, TX,
+      .body = transfer, .status = 204 },
+    { POST, "/api/v1/toys/:toy/gifts", toy_gift, PUBLIC, TX,
+      .body = transfer, .status = 204 },
+    { POST, "/api/v1/toys/:toy/shouts", toy_note, PUBLIC, TX | ONCE,
+      .body = job },
+    { POST, "/api/v1/toys/:toy/late", toy_late, PUBLIC, TX,
+      .body = job },
+    END_ROUTES
+};
+
+const struct domain toy_domain = {
+    "toy", .routes = toy_routes, .constraints = toy_constraints,
+    .statements = toy_statements,
+};
