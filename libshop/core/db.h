@@ -18,6 +18,8 @@
 #include "core/core.h"
 #include "shop.h"
 
+#define SLOTS_MAX  2048         /* numbers of prepared statements            */
+
 struct db;                      /* all connections of one worker             */
 struct db_entry;
 

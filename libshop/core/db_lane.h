@@ -23,7 +23,6 @@
 #define BATCH_MAX    64         /* statements a Sync                         */
 #define FLIGHT_MAX   256        /* statements in flight                      */
 #define QUEUE_MAX    1024       /* statements waiting                        */
-#define SLOTS_MAX    2048
 
 enum {                          /* beside the statements of domains          */
     SLOT_BEGIN = SLOTS_MAX - 5, SLOT_XID, SLOT_COMMIT, SLOT_ROLLBACK, SLOT_ASK

@@ -44,20 +44,32 @@ scan_quoted(struct scan *s)
 
 
 /* Without quotes there is no comma, brace or quote, and something.  A brace
- * that opens would be an array within, which no column of ours has. */
+ * that opens would be an array within, which no column of ours has.  Every
+ * row of a list has such an array, so what is plain is copied as a whole. */
 static bool
 scan_bare(struct scan *s)
 {
-    const char  *start = s->at;
+    static const bool  stops[256] = {
+        [','] = true, ['}'] = true, ['"'] = true, ['{'] = true,
+        ['\\'] = true,
+    };
+    const char        *start = s->at, *at = start;
 
-    while (s->at < s->end && *s->at != ',' && *s->at != '}') {
-        if (*s->at == '"' || *s->at == '{')
-            return false;       /* a second dimension */
-        if (*s->at == '\\' && ++s->at == s->end)
-            return false;
-        *s->out++ = *s->at++;
+    for (;;) {
+        const char  *from = at;
+
+        while (at < s->end && !stops[(uint8_t) *at])
+            at++;
+        memcpy(s->out, from, (size_t) (at - from));
+        s->out += at - from;
+        if (at == s->end || *at == ',' || *at == '}')
+            break;
+        if (*at != '\\' || ++at == s->end)
+            return false;       /* a second dimension, or half an escape */
+        *s->out++ = *at++;
     }
-    return s->at > start;
+    s->at = at;
+    return at > start;
 }
 
 
@@ -85,10 +97,13 @@ scan_element(struct scan *s, const char **text)
 static size_t
 elements_at_most(const char *text, size_t n)
 {
-    size_t  count = 1;
+    const char  *end = text + n;
+    size_t       count = 1;
 
-    for (size_t i = 0; i < n; i++)
-        count += text[i] == ',';
+    while ((text = memchr(text, ',', (size_t) (end - text))) != NULL) {
+        text++;
+        count++;
+    }
     return count;
 }
 

@@ -18,6 +18,7 @@ struct running {
     struct db_wait   wait;
     struct request  *rq;
     const char      *values[PARAMS_MAX];
+    unsigned         slot;
     uint64_t         since_us;
 };
 
@@ -115,6 +116,7 @@ sql_start(struct request *rq, struct query *q, const struct stmt *st,
 
     *q = (struct query) { .rq = rq, .entry = r, .stmt = st };
     r->rq = rq;
+    r->slot = call.slot;
     r->wait.wake = wake;
     r->wait.ctx = r;
     r->since_us = shop_env.mono_us();
@@ -147,62 +149,37 @@ result_of(struct request *rq, struct query *q)
 }
 
 
+/* What does not fit is for us to repair: the client is told nothing of it. */
 static void
-row_read(struct request *rq, const struct stmt *st, PGresult *res, int row,
-         const struct field *const *map, const unsigned *part, void *into)
+check(struct request *rq, const struct stmt *st, int rc, const char *why)
 {
-    shape_clear(st->out, into);
-    for (int c = 0; c < PQnfields(res); c++) {
-        const char *text = PQgetisnull(res, row, c)
-                           ? NULL : PQgetvalue(res, row, c);
-
-        if (shape_from_text(map[c], into, text,
-                            (size_t) PQgetlength(res, row, c), part[c],
-                            &rq->attempt) != 0)
-        {
-            shop_log(rq->shop, SHOP_LOG_ERROR, "statement %s: column %s does "
-                     "not fit", st->name, PQfname(res, c));
-            fail(rq, &internal_error);
-        }
-    }
-}
-
-
-static void
-columns_match(struct request *rq, const struct stmt *st, PGresult *res,
-              const struct field **map, unsigned *part)
-{
-    int n = PQnfields(res);
-
-    for (int c = 0; c < n; c++) {
-        const char *name = PQfname(res, c);
-
-        map[c] = sql_member(st->out, name, strlen(name), &part[c]);
-        if (map[c] == NULL) {
-            shop_log(rq->shop, SHOP_LOG_ERROR, "statement %s: no member for "
-                     "column %s", st->name, name);
-            fail(rq, &internal_error);
-        }
-    }
+    if (rc == 0)
+        return;
+    if (rc == SHOP_E_NOMEM)
+        fail(rq, &out_of_memory);
+    shop_log(rq->shop, SHOP_LOG_ERROR, "statement %s: %s", st->name, why);
+    fail(rq, &internal_error);
 }
 
 
 void *
 sql_rows(struct request *rq, struct query *q, size_t *n)
 {
-    PGresult            *res = result_of(rq, q);
-    size_t               columns = (size_t) PQnfields(res);
-    const struct field **map = alloc(rq, columns * sizeof(*map) + 1);
-    unsigned            *part = alloc(rq, columns * sizeof(*part) + 1);
-    size_t               size = q->stmt->out->size;
-    char                *rows;
+    PGresult              *res = result_of(rq, q);
+    const struct running  *r = q->entry;
+    const struct stmt     *st = q->stmt;
+    const struct columns  *columns;
+    char                   why[128], *rows;
 
     *n = (size_t) PQntuples(res);
-    columns_match(rq, q->stmt, res, map, part);
+    check(rq, st, sql_columns(&columns, r->slot, st->out, res, why,
+                              sizeof(why)), why);
 
-    rows = alloc(rq, *n * size + 1);
+    rows = alloc(rq, *n * st->out->size + 1);
     for (size_t i = 0; i < *n; i++)
-        row_read(rq, q->stmt, res, (int) i, map, part, rows + i * size);
+        check(rq, st, sql_row_read(columns, res, (int) i,
+                                   rows + i * st->out->size, &rq->attempt,
+                                   why, sizeof(why)), why);
 
     return rows;
 }

@@ -61,4 +61,16 @@ const char *sql_compose(const struct stmt *st, uint64_t chosen,
 int sql_bind(const struct stmt *st, const void *in, const struct arg *args,
              struct arena *a, const char **values, struct db_call *call);
 
+/* Where the columns of a statement's rows go: found for the first row that
+ * the process sees, and again when they changed.  0, SHOP_E_NOMEM, or
+ * SHOP_E_CONF with a sentence.  Good until the next call for the slot. */
+struct columns;
+int sql_columns(const struct columns **out, unsigned slot,
+                const struct field *shape, const PGresult *res, char *error,
+                size_t size);
+
+/* One row; texts are not copied.  0, or SHOP_E_CONF with a sentence. */
+int sql_row_read(const struct columns *c, const PGresult *res, int row,
+                 void *into, struct arena *a, char *error, size_t size);
+
 #endif
