@@ -344,7 +344,7 @@ is(digest(), $digest, 'another shop of this size has the same products');
 # What was committed until then is whole: done() looks at the invariants.
 open my $in, '-|', "$program demo --products 20000 --jobs 2 2>&1"
     or die "shopctl: $!\n";
-wait_for(sub { (sql_as('postgres', <<'END'))[0][0] }, 'a session of it is ended');
+wait_for(sub { (sql_as('postgres', <<'END'))[0][0] }, 'a session is ended');
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
  WHERE application_name = 'shopctl' AND state = 'active'
    AND datname = current_database()
