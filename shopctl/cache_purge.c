@@ -54,6 +54,8 @@ stored_tag(struct ctl *ctl, const char *tag)
 }
 
 
+/* Kinds of tags are not checked: domains add their own, and a tag that no
+ * answer carries does no harm. */
 static int
 check_tags(struct ctl *ctl, const struct texts *tags)
 {
@@ -71,6 +73,8 @@ check_tags(struct ctl *ctl, const struct texts *tags)
 }
 
 
+/* The pollers look several times a second; that they have looked cannot be
+ * seen from here. */
 static int
 report(struct ctl *ctl, const struct texts *tags)
 {
@@ -95,6 +99,8 @@ report(struct ctl *ctl, const struct texts *tags)
 }
 
 
+/* No tag is everything, written as a tag of its own: "all that there is now"
+ * could not be listed here, and would be many rows. */
 static int
 run(struct ctl *ctl, int argc, char **argv)
 {

@@ -68,7 +68,8 @@ say(struct check *c, bool ok, const char *name, const char *detail)
 }
 
 
-/* A statement that says whether it is well, and how it is. */
+/* A statement that says whether it is well, and how it is; its two columns
+ * are that. */
 static bool
 check(struct check *c, const char *name, const char *sql, int n,
       const char *const *params)
@@ -101,6 +102,8 @@ has_registry(struct check *c, bool *has)
 }
 
 
+/* *migrated: all of this version's tables are there, so that the invariants can
+ * be looked at.  A later version's may differ in any way. */
 static bool
 check_migrations(struct check *c, bool *migrated)
 {
@@ -129,6 +132,7 @@ check_migrations(struct check *c, bool *migrated)
 }
 
 
+/* Numbers go as text parameters, cast by the statement. */
 static bool
 check_connections(struct check *c, int64_t workers, int64_t connections)
 {
@@ -143,6 +147,8 @@ check_connections(struct check *c, int64_t workers, int64_t connections)
 }
 
 
+/* Every one, however many: whoever mends them wants the list, and who only
+ * wants to know reads the line above. */
 static void
 say_breach(struct check *c, const PGresult *res, int row)
 {
@@ -208,6 +214,7 @@ check_all(struct check *c, int64_t workers, int64_t connections)
 }
 
 
+/* The exit code is the answer for scripts; the text and JSON say why. */
 static int
 report(struct check *c)
 {
@@ -227,6 +234,8 @@ report(struct check *c)
 }
 
 
+/* Usual pools are those of shop.h's own defaults, so that both cannot drift
+ * apart. */
 static int
 run(struct ctl *ctl, int argc, char **argv)
 {

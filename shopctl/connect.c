@@ -42,6 +42,8 @@ one_line(struct ctl *ctl, const char *text)
 }
 
 
+/* Warnings of the server belong to the errors' channel and under our name;
+ * libpq by itself would print them over the bar. */
 static void
 notice(void *data, const char *text)
 {
@@ -69,6 +71,8 @@ open_connection(const char *database)
 }
 
 
+/* Lazily, by the commands themselves, after they have looked at their
+ * arguments: a wrong command line is told without a database. */
 bool
 ctl_connect(struct ctl *ctl)
 {
@@ -89,6 +93,8 @@ ctl_connect(struct ctl *ctl)
 }
 
 
+/* A connection that is gone is another case than a statement that failed:
+ * a script may try again later. */
 int
 ctl_failure(const struct ctl *ctl)
 {
@@ -104,6 +110,8 @@ or_nothing(const char *text)
 }
 
 
+/* The server's own words, and where they leave somebody alone what to look
+ * at next.  The SQLSTATE decides, as the words may be translated. */
 void
 ctl_complain(struct ctl *ctl, const PGresult *res)
 {
@@ -124,6 +132,7 @@ ctl_complain(struct ctl *ctl, const PGresult *res)
 }
 
 
+/* An empty or half a result, and COPY, are no success of a plain statement. */
 static bool
 succeeded(const PGresult *res)
 {
@@ -133,6 +142,7 @@ succeeded(const PGresult *res)
 }
 
 
+/* Values never become part of the text, so nothing has to be quoted. */
 PGresult *
 ctl_query(struct ctl *ctl, const char *sql, int n, const char *const *params)
 {
@@ -148,6 +158,8 @@ ctl_query(struct ctl *ctl, const char *sql, int n, const char *const *params)
 }
 
 
+/* Statements that are sent together are one transaction, unless they begin
+ * one themselves. */
 bool
 ctl_exec(struct ctl *ctl, const char *sql)
 {

@@ -73,11 +73,18 @@ static const char *const steps[] = {
 };
 
 
+/* Sessions fail alone, but a demo shop with holes helps nobody: all end, and
+ * what was committed is found by the next run.  That a connection is lost
+ * libpq knows only when all of it has been read. */
 static bool
 failed(struct demo *d, struct job *j, const PGresult *res)
 {
+    PGresult *more;
+
     progress_end(&d->bar);
     ctl_complain(&j->ctl, res);
+    while ((more = PQgetResult(j->ctl.conn)) != NULL)
+        PQclear(more);
     d->status = ctl_failure(&j->ctl);
 
     return false;
@@ -201,6 +208,8 @@ wait_for_some(struct demo *d, int *busy)
 }
 
 
+/* Each session takes the next chunk when it has done one, so that a slow one
+ * holds up none.  Closing a session rolls back what it was doing. */
 static bool
 make_products(struct demo *d)
 {
@@ -238,6 +247,7 @@ choose_chunk(struct demo *d)
 }
 
 
+/* The categories come first and in one session: all products hang on them. */
 static bool
 make_all(struct demo *d)
 {
@@ -260,6 +270,7 @@ make_all(struct demo *d)
 }
 
 
+/* The rate can be taken from it: products a second of this machine. */
 static int
 report(const struct demo *d, double seconds)
 {
@@ -279,6 +290,7 @@ report(const struct demo *d, double seconds)
 }
 
 
+/* The server's processors count, not ours; most often they are the same. */
 static int64_t
 usual_jobs(void)
 {
@@ -288,6 +300,7 @@ usual_jobs(void)
 }
 
 
+/* The clock starts before the connection, as a user's does. */
 static int
 run(struct ctl *ctl, int argc, char **argv)
 {

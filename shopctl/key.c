@@ -38,6 +38,8 @@ key_id(struct ctl *ctl, const PGresult *res, int row)
 }
 
 
+/* The array is PostgreSQL's own text; that it cannot be parsed would be a
+ * column of another type, and spoils the whole value. */
 static void
 json_texts(struct ctl *ctl, struct buf *b, const char *array)
 {
@@ -68,6 +70,7 @@ json_time(struct buf *b, const PGresult *res, int row, int col)
 }
 
 
+/* Columns are named by the statement, so that JSON and table agree. */
 void
 key_json(struct ctl *ctl, struct buf *b, const PGresult *res, int row)
 {

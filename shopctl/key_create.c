@@ -45,6 +45,8 @@ struct new_key {
 };
 
 
+/* The list is compiled in, from the same file as the server's: a key for a
+ * scope that no route asks for would be a mistake that nobody sees. */
 static bool
 scope_exists(const char *name)
 {
@@ -57,6 +59,7 @@ scope_exists(const char *name)
 }
 
 
+/* All scopes at once, as a wrong one is most often a misspelt one. */
 static int
 no_such_scope(struct ctl *ctl, const char *name)
 {
@@ -93,6 +96,7 @@ check_scopes(struct ctl *ctl, struct texts *scopes)
 }
 
 
+/* In NFC, as all texts of the shop, so that equal names are equal. */
 static int
 check_name(struct ctl *ctl, struct new_key *k)
 {
@@ -136,6 +140,8 @@ check_expires(struct ctl *ctl, struct new_key *k)
 }
 
 
+/* The hash is of the text as it is sent, prefix and all, so that who checks a
+ * key needs to know nothing of its form. */
 static bool
 make_text(struct ctl *ctl, struct new_key *k)
 {
@@ -159,6 +165,8 @@ make_text(struct ctl *ctl, struct new_key *k)
 }
 
 
+/* PostgreSQL's clock and ours may differ: its constraint has the last word on
+ * a time that lies just ahead. */
 static PGresult *
 insert(struct ctl *ctl, const struct new_key *k)
 {
@@ -178,6 +186,8 @@ insert(struct ctl *ctl, const struct new_key *k)
 }
 
 
+/* The remark and the key are lines of their own; with --quiet the remark is
+ * missing, and the output can go into a file as it is. */
 static int
 show(struct ctl *ctl, const struct new_key *k, const PGresult *res)
 {
@@ -200,6 +210,8 @@ show(struct ctl *ctl, const struct new_key *k, const PGresult *res)
 }
 
 
+/* Everything is checked before the key is made, and the key is made before
+ * the database is asked: what fails leaves no key behind. */
 static int
 run(struct ctl *ctl, int argc, char **argv)
 {

@@ -23,6 +23,8 @@ static const char help[] =
     "expired or revoked).\n";
 
 
+/* Keys are few and made by hand, so the list comes whole, in the form of the
+ * API's lists. */
 static void
 list_json(struct ctl *ctl, struct buf *b, const PGresult *res)
 {
@@ -53,6 +55,7 @@ list_text(struct ctl *ctl, struct buf *b, const PGresult *res)
 }
 
 
+/* Ordered by id, which is by time. */
 static int
 run(struct ctl *ctl, int argc, char **argv)
 {

@@ -20,6 +20,8 @@ static const char help[] =
     "is no error. With --json the key is printed as an object.\n";
 
 
+/* That it was revoked before is no error, since then all is as it was wished;
+ * that it never was there is one, since then some other key is still good. */
 static int
 revoke(struct ctl *ctl, const char *shown, uuid id)
 {
@@ -51,6 +53,7 @@ revoke(struct ctl *ctl, const char *shown, uuid id)
 }
 
 
+/* The id as it is shown; a plain uuid too, as it stands in the database. */
 static int
 run(struct ctl *ctl, int argc, char **argv)
 {

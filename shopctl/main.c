@@ -52,7 +52,8 @@ static const char exit_help[] =
     "  4  a file to be read is wrong\n";
 
 
-/* Is the command named by these words, or its group by the only one? */
+/* Is the command one of a group, by its first word?  The blank must follow,
+ * so that no group is found by the beginning of a longer word. */
 static bool
 begins(const char *name, const char *word)
 {
@@ -62,6 +63,8 @@ begins(const char *name, const char *word)
 }
 
 
+/* A group has no command of its own name: "shopctl key" is half a command,
+ * and says so, which is better than to guess the other half. */
 static bool
 is_group(const char *word)
 {
@@ -74,7 +77,9 @@ is_group(const char *word)
 }
 
 
-/* How many of the words are the command's name; 0: it is another. */
+/* How many of the words are the command's name; 0: it is another.  Names are
+ * compared whole, since an abbreviation that is clear today is not when the
+ * next command comes. */
 static int
 match(const struct command *c, int n, char **words)
 {
@@ -90,7 +95,8 @@ match(const struct command *c, int n, char **words)
 }
 
 
-/* All commands, or those of a group. */
+/* All commands, or those of a group, in the order of commands.def: what
+ * belongs together stands together. */
 static void
 list_commands(FILE *to, const char *group)
 {
@@ -103,6 +109,8 @@ list_commands(FILE *to, const char *group)
 }
 
 
+/* Help that was asked for goes to standard output, where it can be paged and
+ * searched, and is a success; see no_command() for the other kind. */
 static int
 help(const struct command *c, const char *group)
 {
@@ -123,7 +131,8 @@ help(const struct command *c, const char *group)
 }
 
 
-/* No command, half of one, or one that there is not. */
+/* No command, half of one, or one that there is not.  What there is follows
+ * on standard error, because whoever typed it needs that next. */
 static int
 no_command(struct ctl *ctl, int n, char **words)
 {
@@ -149,7 +158,9 @@ no_command(struct ctl *ctl, int n, char **words)
 }
 
 
-/* Takes a general option at argv[*i]; false when it is none. */
+/* Takes a general option at argv[*i]; false when it is none.  A --database
+ * without a value is left to the command, which then finds no such option:
+ * the one message is as good as the other. */
 static bool
 general_option(struct ctl *ctl, struct general *g, int argc, char **argv,
                int *i)
@@ -175,7 +186,9 @@ general_option(struct ctl *ctl, struct general *g, int argc, char **argv,
 }
 
 
-/* What is left over of argv goes to its beginning; returns how many. */
+/* What is left over of argv goes to its beginning; returns how many.  The
+ * general options come out first, so a command's operands and options are
+ * alone with each other, wherever the others stood. */
 static int
 take_general(struct ctl *ctl, struct general *g, int argc, char **argv)
 {
@@ -192,6 +205,8 @@ take_general(struct ctl *ctl, struct general *g, int argc, char **argv)
 }
 
 
+/* The version needs no command, and help no arguments that make sense: both
+ * are looked at before anything else can be found wrong. */
 static int
 dispatch(struct ctl *ctl, int argc, char **argv)
 {
@@ -218,6 +233,8 @@ dispatch(struct ctl *ctl, int argc, char **argv)
 }
 
 
+/* Memory and connection end here, not in the commands, so that no early
+ * return of theirs can forget them. */
 int
 main(int argc, char **argv)
 {

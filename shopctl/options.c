@@ -10,6 +10,8 @@
 #include "core/text.h"
 
 
+/* Names the command, for a script with several calls, and where its help is.
+ * Returns the code, so that a check is one line: return ctl_usage(...). */
 int
 ctl_usage(struct ctl *ctl, const char *format, ...)
 {
@@ -26,6 +28,8 @@ ctl_usage(struct ctl *ctl, const char *format, ...)
 }
 
 
+/* By the whole name only: an abbreviation would forbid us to add an option
+ * that begins like it. */
 static const struct option *
 find_option(const struct option *options, const char *name, size_t n)
 {
@@ -55,6 +59,8 @@ add_text(struct ctl *ctl, struct texts *to, const char *value)
 }
 
 
+/* Bounds are the table's, so that what a command gets it can use; the message
+ * tells them, since a bound that one has to guess is a nuisance. */
 static int
 set_int(struct ctl *ctl, const struct option *o, const char *value)
 {
@@ -71,6 +77,8 @@ set_int(struct ctl *ctl, const struct option *o, const char *value)
 }
 
 
+/* Everything that goes on to the database is UTF-8 from here on.  What is not
+ * can only be a mistake of the terminal's or the script's encoding. */
 static int
 set(struct ctl *ctl, const struct option *o, const char *value)
 {
@@ -126,6 +134,8 @@ take(struct ctl *ctl, const struct option *options, int argc, char **argv,
 }
 
 
+/* Options and operands may be mixed, as in GNU's programs: people add an
+ * option at the end of a line that did not do what they wanted. */
 int
 ctl_options(struct ctl *ctl, const struct option *options, int *argc,
             char **argv, int min, int max)

@@ -15,7 +15,8 @@
 #define REDRAW_US   100000      /* more often nobody can read it             */
 
 
-/* The bar's line is used by whatever is said next. */
+/* The bar's line is used by whatever is said next; the bar comes back with
+ * the next step, if there is one. */
 static void
 clear_bar(struct ctl *ctl)
 {
@@ -25,6 +26,8 @@ clear_bar(struct ctl *ctl)
 }
 
 
+/* Standard output is flushed first, so that in a file that takes both an error
+ * stands behind what came before it. */
 void
 ctl_error(struct ctl *ctl, const char *format, ...)
 {
@@ -40,6 +43,7 @@ ctl_error(struct ctl *ctl, const char *format, ...)
 }
 
 
+/* Remarks are for people: a program that asked for JSON gets that alone. */
 void
 ctl_say(struct ctl *ctl, const char *format, ...)
 {
@@ -56,6 +60,8 @@ ctl_say(struct ctl *ctl, const char *format, ...)
 }
 
 
+/* What a command is asked for: a JSON value, or text that is wanted under
+ * --quiet too.  Whether it could be written main() finds out. */
 int
 ctl_put(struct ctl *ctl, const struct buf *b)
 {
@@ -72,6 +78,8 @@ ctl_put(struct ctl *ctl, const struct buf *b)
 }
 
 
+/* Nothing is drawn where it would end up in a file or a log, nor when there
+ * is nothing to be a part of. */
 void
 progress_start(struct progress *p, struct ctl *ctl, const char *what,
                int64_t total)
@@ -85,6 +93,8 @@ progress_start(struct progress *p, struct ctl *ctl, const char *what,
 }
 
 
+/* What is left of the terminal's line beside the words and numbers; a narrow
+ * one has no bar at all, but never two lines of one. */
 static int
 bar_width(const struct progress *p)
 {
@@ -116,6 +126,8 @@ draw(const struct progress *p, int64_t done, uint64_t now)
 }
 
 
+/* May be called for every row: what was drawn a moment ago is not drawn
+ * again. */
 void
 progress_to(struct progress *p, int64_t done)
 {

@@ -338,4 +338,20 @@ $ENV{SHOP_DATABASE} = database_url();
 json_of('demo', '--products', $count);
 is(digest(), $digest, 'another shop of this size has the same products');
 
+
+# --- a connection that is lost -----------------------------------------------
+
+# What was committed until then is whole: done() looks at the invariants.
+open my $in, '-|', "$program demo --products 20000 --jobs 2 2>&1"
+    or die "shopctl: $!\n";
+wait_for(sub { (sql_as('postgres', <<'END'))[0][0] }, 'a session is ended');
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+ WHERE application_name = 'shopctl' AND state = 'active'
+   AND datname = current_database()
+END
+$text = do { local $/; <$in> } // '';
+close $in;
+is($? >> 8, UNREACHABLE, 'a lost connection is one that cannot be reached');
+like($text, qr/^shopctl: (?:FATAL: )?terminating connection/, 'and is told');
+
 done();
