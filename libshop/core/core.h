@@ -264,6 +264,8 @@ struct param {                  /* one $n: where its value comes from        */
     uint8_t       arg;          /* index among the scalar arguments          */
 };
 
+#define ARG_CALLER  255         /* :caller, who asks; NULL for nobody        */
+
 /* A piece of a statement, with the condition under which it is used. */
 struct piece {
     const char            *text;        /* a parameter stands as \x01 and
@@ -285,6 +287,7 @@ struct stmt {
     enum lane              lane;
     bool                   writes;      /* INSERT, UPDATE, DELETE, locking   */
     bool                   staff;       /* marked `-- staff`                 */
+    bool                   by_caller;   /* uses :caller                      */
     unsigned              *slot;        /* a number of its own, at start     */
 };
 

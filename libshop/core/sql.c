@@ -84,6 +84,16 @@ forget(void *data)
 }
 
 
+/* caller() refuses where the answer is kept for everyone.  NULL is nobody. */
+static const uuid *
+asker(struct request *rq, const struct stmt *st)
+{
+    const struct caller *c = st->by_caller ? caller(rq) : NULL;
+
+    return c == NULL || c->kind == ANONYMOUS ? NULL : &c->id;
+}
+
+
 /* What changes something without a transaction would be lost to it. */
 static void
 send(struct request *rq, const struct stmt *st, const struct db_call *call,
@@ -110,7 +120,8 @@ sql_start(struct request *rq, struct query *q, const struct stmt *st,
     struct running  *r = alloc(rq, sizeof(struct running));
     struct db_call   call;
 
-    if (sql_bind(st, in, args, &rq->attempt, r->values, &call) != 0
+    if (sql_bind(st, in, args, asker(rq, st), &rq->attempt, r->values,
+                 &call) != 0
         || arena_cleanup(&rq->attempt, forget, r) == NULL)
         fail(rq, &out_of_memory);
 

@@ -56,10 +56,12 @@ const char *sql_word_next(const char *at, struct sql_word *w);
 const char *sql_compose(const struct stmt *st, uint64_t chosen,
                         struct sql_form *f, struct arena *a);
 
-/* What is sent for these arguments: 0 or SHOP_E_NOMEM.  `values` has room for
- * PARAMS_MAX and is the call's; the texts lie on the arena. */
+/* What is sent for these arguments: 0 or SHOP_E_NOMEM.  `caller` is bound to
+ * :caller; NULL is nobody.  `values` has room for PARAMS_MAX and is the
+ * call's; the texts lie on the arena. */
 int sql_bind(const struct stmt *st, const void *in, const struct arg *args,
-             struct arena *a, const char **values, struct db_call *call);
+             const uuid *caller, struct arena *a, const char **values,
+             struct db_call *call);
 
 /* Where the columns of a statement's rows go: found for the first row that
  * the process sees, and again when they changed.  0, SHOP_E_NOMEM, or

@@ -32,6 +32,7 @@ struct given {
     const struct stmt  *st;
     const void         *in;
     const struct arg   *args;
+    const uuid         *caller;         /* NULL: nobody                      */
     struct arena       *arena;
     bool                failed;
 };
@@ -95,6 +96,22 @@ scalar(const struct stmt *st, const char *name, size_t n)
 }
 
 
+/* Of nobody there is no id, and what compares with it finds nothing. */
+static const char *
+caller_text(struct given *g)
+{
+    return g->caller == NULL ? NULL : shape_to_text(UUID, g->caller, 0,
+                                                    g->arena, &g->failed);
+}
+
+
+static bool
+is_caller(const struct stmt *st, const char *name, size_t n)
+{
+    return st->by_caller && name_is("caller", name, n);
+}
+
+
 static const char *
 member_text(struct given *g, const char *name, size_t n, enum type *type)
 {
@@ -112,6 +129,8 @@ value_text(struct given *g, const struct param *p)
 {
     enum type  type;
 
+    if (p->arg == ARG_CALLER)
+        return caller_text(g);
     if (p->type == END_OF_SHAPE)
         return member_text(g, p->name, strlen(p->name), &type);
 
@@ -161,7 +180,10 @@ holds(struct given *g, const struct sql_word *w)
     enum type    type;
     const char  *text;
 
-    if (i >= 0) {
+    if (is_caller(g->st, w->name, w->n)) {
+        type = UUID;
+        text = caller_text(g);
+    } else if (i >= 0) {
         type = g->args[i].type;
         text = shape_to_text(type, g->args[i].at, 0, g->arena, &g->failed);
     } else {
@@ -282,9 +304,10 @@ form_of(struct given *g, struct sql_form *fresh)
 
 int
 sql_bind(const struct stmt *st, const void *in, const struct arg *args,
-         struct arena *a, const char **values, struct db_call *call)
+         const uuid *caller, struct arena *a, const char **values,
+         struct db_call *call)
 {
-    struct given            g = { st, in, args, a, false };
+    struct given            g = { st, in, args, caller, a, false };
     struct sql_form         fresh = { st->name, st->text, *st->slot,
                                       st->n_params, { 0 } };
     const struct sql_form  *f = &fresh;
@@ -314,7 +337,7 @@ is_known(const struct stmt *st, const char *name, size_t n)
 {
     unsigned  part;
 
-    return scalar(st, name, n) >= 0
+    return is_caller(st, name, n) || scalar(st, name, n) >= 0
            || (st->in != NULL && sql_member(st->in, name, n, &part) != NULL);
 }
 

@@ -56,6 +56,9 @@ SELECT :a, :b, :c, :d, :e, :f, shop_now(), 'now', 'now()', t.nowhere;
 -- staff
 INSERT INTO t VALUES (:id, :name, :price_amount, :extra);
 
+-- sql_own(struct thing, after text) many struct thing
+SELECT * FROM t WHERE owner = :caller AND id = :id AND name > :after;
+
 -- sql_some(struct thing, sort text) many struct thing
 SELECT * FROM t WHERE true
 --? name !id sort=up
@@ -80,6 +83,7 @@ for ('struct thing *sql_find(struct request *rq, uuid id, const char *name);',
 for ('name = $1 AND id = $2::uuid AND $1', '$q$ :no; $q$', 'LANE_SLOW',
      '.name = "price_amount", .type = END_OF_SHAPE', '.staff = true',
      '.writes = true', '.name = "extra", .type = TEXT, .arg = 0',
+     '.name = "caller", .type = UUID, .arg = ARG_CALLER', '.by_caller = true',
      'AND name = \001\001', '"name !id sort=up"', 'AND id = \001\002',
      'names_some[] = { "sort", NULL }')
 {
@@ -116,6 +120,9 @@ for (@bad) {
     is($status, 1, "refused: $why");
     like($out, qr{d/d\.sql:\d+: .*$why}, "  and says so");
 }
+($out, $status) = sql2c("-- sql_x(caller uuid) none\nSELECT :caller;\n");
+is($status, 1, 'refused: the caller as an argument');
+like($out, qr{d/d\.sql:1: .*"caller"}, '  and says so');
 ($out, $status) = sql2c("-- sql_x(id float) none\nSELECT :id;\n");
 is($status, 1, 'refused: unknown type');
 like($out, qr{d/d\.sql:1: .*float}, '  and says so');

@@ -21,6 +21,7 @@ struct fixture {
     const char      *values[PARAMS_MAX];
     struct db_call   call;
     struct toy       toy;
+    const uuid      *caller;
 };
 
 
@@ -52,8 +53,8 @@ tear_down(void **state)
 static void
 bind(struct fixture *f, const struct stmt *st, const struct arg *args)
 {
-    assert_int_equal(sql_bind(st, &f->toy, args, &f->arena, f->values,
-                              &f->call), 0);
+    assert_int_equal(sql_bind(st, &f->toy, args, f->caller, &f->arena,
+                              f->values, &f->call), 0);
 }
 
 
@@ -123,6 +124,52 @@ a_column_is_a_member_or_half_of_one(void **state)
         assert_string_equal(m->name, rows[i].member);
         assert_int_equal(part, rows[i].part);
     }
+}
+
+
+/* Who asks is no argument, and no member even where the shape has one. */
+static void
+the_caller_is_bound_by_the_runtime(void **state)
+{
+    static const struct param  params[] = {
+        { .name = "caller", .type = UUID, .arg = ARG_CALLER },
+        { .name = "title" },
+    };
+    static const struct piece  of_somebody[] = {
+        { "SELECT \001\002::text", NULL },
+        { " WHERE owner = \001\001", "caller" },
+        { " WHERE public", "!caller" },
+        { NULL, NULL },
+    };
+    static unsigned            slot = 8, piece_slot = 11;
+    struct stmt                st = {
+        .name = "own", .text = "SELECT $1, $2", .params = params,
+        .n_params = 2, .in = toy, .slot = &slot, .by_caller = true,
+    };
+    struct fixture            *f = *state;
+    const uuid                 id = { { 1, 2, 3 } };
+    char                       error[100];
+
+    assert_int_equal(sql_bind_check(&st, error, sizeof(error)), 0);
+    bind(f, &st, NULL);
+    assert_null(f->values[0]);
+    f->caller = &id;
+    f->toy.title = "Top";
+    bind(f, &st, NULL);
+    assert_string_equal(f->values[0], "01020300-0000-0000-0000-000000000000");
+    assert_string_equal(f->values[1], "Top");
+
+    st.text = NULL;
+    st.pieces = of_somebody;
+    st.slot = &piece_slot;
+    assert_int_equal(sql_bind_check(&st, error, sizeof(error)), 0);
+    bind(f, &st, NULL);
+    assert_string_equal(f->call.text, "SELECT $1::text WHERE owner = $2");
+    assert_string_equal(f->values[1], "01020300-0000-0000-0000-000000000000");
+    f->caller = NULL;
+    bind(f, &st, NULL);
+    assert_string_equal(f->call.text, "SELECT $1::text WHERE public");
+    assert_int_equal(f->call.n_values, 1);
 }
 
 
@@ -277,6 +324,8 @@ core_sql_bind_tests(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(scalars_and_members_are_found,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_caller_is_bound_by_the_runtime,
                                         set_up, tear_down),
         cmocka_unit_test(a_column_is_a_member_or_half_of_one),
         cmocka_unit_test_setup_teardown(pieces_are_chosen_and_numbered_anew,
