@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/shape.h"
+#include "plan.h"
 #include "variants.h"
 
 struct check {
@@ -203,13 +204,48 @@ parameters_check(const struct check *c, const struct sql_form *f,
 }
 
 
+/* --- tables -------------------------------------------------------------- */
+
+
+static bool
+asks_caller(const struct check *c, const struct sql_form *f)
+{
+    for (unsigned i = 0; i < f->n; i++) {
+        if (c->st->params[f->order[i]].arg == ARG_CALLER)
+            return true;
+    }
+
+    return false;
+}
+
+
+/* Rows that belong to a customer are another's unless the statement asks who
+ * calls; what is for staff may see them all. */
+static void
+tables_check(const struct check *c, const struct sql_form *f)
+{
+    struct arena  arena = { 0 };
+    struct plan   plan;
+
+    plan_read(c->pg, "checked", (int) f->n, &arena, &plan);
+    if (plan.failed)
+        wrong(c, "no plan: %s", plan.owned);
+    else if (plan.owned[0] != '\0' && !c->st->staff && !asks_caller(c, f))
+        wrong(c, "it touches %s, whose rows have an owner, without :caller; "
+              "or is it to be marked -- staff?", plan.owned);
+    if (!plan.failed && plan.writes && !c->st->writes)
+        wrong(c, "it changes or locks rows, which tools/sql2c does not see");
+    arena_reset(&arena);
+}
+
+
 /* --- a statement --------------------------------------------------------- */
 
 
 static void
 form_check(const struct check *c, const struct sql_form *f)
 {
-    PGresult *res = PQprepare(c->pg, "", f->text, 0, NULL);
+    PGresult *res = PQprepare(c->pg, "checked", f->text, 0, NULL);
 
     if (PQresultStatus(res) != PGRES_COMMAND_OK) {
         wrong(c, "%s in:\n%s", PQresultErrorField(res,
@@ -219,10 +255,12 @@ form_check(const struct check *c, const struct sql_form *f)
         return;
     }
     PQclear(res);
-    res = PQdescribePrepared(c->pg, "");
+    res = PQdescribePrepared(c->pg, "checked");
     columns_check(c, res);
     parameters_check(c, f, res);
     PQclear(res);
+    tables_check(c, f);
+    PQclear(PQexec(c->pg, "DEALLOCATE checked"));
 }
 
 

@@ -123,10 +123,16 @@ what_is_wrong_is_said(void **state)
             .out = toy }, "x: two columns are called title\n" },
         { { .text = "SELECT 5 AS price", .out = toy },
           "x: column price is integer, which does not fit\n" },
-        { { .text = "DELETE FROM pg_class WHERE false", .out = toy },
+        { { .text = "DELETE FROM idempotency_keys", .out = toy,
+            .writes = true },
           "x: it gives no columns\n" },
         { { .text = "SELECT 1 AS weight" },
           "x: it gives 1 columns and is of kind none\n" },
+        { { .text = "DELETE FROM idempotency_keys RETURNING key AS title",
+            .out = toy },
+          "x: it changes or locks rows, which tools/sql2c does not see\n" },
+        { { .text = "SELECT 1::bigint AS weight FROM pg_authid", .out = toy },
+          "x: no plan: permission denied for table pg_authid\n" },
         { { .text = "SELECT FROM nothing", .out = toy },
           "x: relation \"nothing\" does not exist in:\nSELECT FROM nothing\n"
         },
@@ -153,6 +159,77 @@ what_is_wrong_is_said(void **state)
         buf_init(&out, &arena, 256);
         assert_int_equal(statement_check(pg, &st, &filled, &out), 1);
         assert_buf(&out, rows[i].want);
+        arena_reset(&arena);
+    }
+    PQfinish(pg);
+}
+
+
+/* Rows of customers: to be asked for with :caller, or by staff. */
+static void
+what_has_an_owner_is_asked_for_by_the_caller(void **state)
+{
+    static const struct param  params[] = {
+        { .name = "caller", .type = UUID, .arg = ARG_CALLER },
+        { .name = "id", .type = INT, .arg = 0 },
+    };
+    static const struct piece  pieces[] = {
+        { "SELECT o.id AS weight FROM toy_orders o", NULL },
+        { " WHERE owner = \001\001", "mine" },
+        { NULL, NULL },
+    };
+    static const char *const   names[] = { "mine", NULL };
+    static const char          without[] = "without :caller; or is it to be "
+                                           "marked -- staff?\n";
+    static const struct {
+        struct stmt  st;
+        const char  *touches;           /* what is wrong; NULL: nothing      */
+    } rows[] = {
+        { { .text = "SELECT id AS weight FROM toy_orders WHERE owner = $1",
+            .params = params, .n_params = 1, .by_caller = true }, NULL },
+        { { .text = "SELECT id AS weight FROM toy_orders" }, "toy_orders" },
+        { { .text = "SELECT id AS weight FROM toy_orders", .staff = true },
+          NULL },
+        { { .text = "SELECT id AS weight FROM toys" }, NULL },
+        { { .text = "SELECT (SELECT max(id) FROM toy_orders) AS weight "
+                    "FROM toys" }, "toy_orders" },
+        { { .text = "SELECT id AS weight FROM toy_view" }, "toy_orders" },
+        { { .text = "SELECT id AS weight FROM toy_parts_1" }, "toy_parts" },
+        { { .text = "SELECT id AS weight FROM toy_parts JOIN toy_orders "
+                    "USING (id)" }, "toy_orders, toy_parts" },
+        { { .text = "DELETE FROM toy_orders RETURNING id AS weight",
+            .writes = true }, "toy_orders" },
+        { { .pieces = pieces, .arg_names = names, .params = params,
+            .n_params = 1, .by_caller = true }, "toy_orders" },
+    };
+    PGconn  *pg = connection();
+
+    (void) state;
+    PQclear(PQexec(pg,
+        "CREATE TEMP TABLE toys (id bigint);"
+        "CREATE TEMP TABLE toy_orders (id bigint, owner uuid);"
+        "COMMENT ON TABLE toy_orders IS 'Orders. @owner owner';"
+        "CREATE TEMP VIEW toy_view AS SELECT * FROM toy_orders;"
+        "CREATE TEMP TABLE toy_parts (id bigint) PARTITION BY HASH (id);"
+        "COMMENT ON TABLE toy_parts IS 'Parts. @owner owner';"
+        "CREATE TEMP TABLE toy_parts_1 PARTITION OF toy_parts"
+        "    FOR VALUES WITH (MODULUS 1, REMAINDER 0)"));
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct stmt    st = rows[i].st;
+        struct arena   arena = { 0 };
+        struct filled  filled = { 0 };
+        struct buf     out, want;
+
+        st.name = "x";
+        st.out = toy;
+        buf_init(&out, &arena, 256);
+        buf_init(&want, &arena, 256);
+        if (rows[i].touches != NULL)
+            buf_format(&want, "x: it touches %s, whose rows have an owner, %s",
+                       rows[i].touches, without);
+        buf_char(&want, '\0');
+        statement_check(pg, &st, &filled, &out);
+        assert_buf(&out, want.data);
         arena_reset(&arena);
     }
     PQfinish(pg);
@@ -208,6 +285,7 @@ sql_statements_tests(void)
         cmocka_unit_test(every_statement_fits_its_shapes),
         cmocka_unit_test(no_two_statements_share_a_name),
         cmocka_unit_test(what_is_wrong_is_said),
+        cmocka_unit_test(what_has_an_owner_is_asked_for_by_the_caller),
         cmocka_unit_test(pieces_are_tried_in_all_choices),
     };
 
