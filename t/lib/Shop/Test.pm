@@ -113,6 +113,8 @@ sub nginx_conf {
     my $modules = $shop->{lib} // $lib;
 
     my %ours = (
+        client_max_body_size    => '256k',
+        client_body_buffer_size => '256k',
         shop_cache_zone => '16m',
         shop_database   => '"' . database_url() . '"',
         shop_secret     => "cursor $dir/cursor.secret",
