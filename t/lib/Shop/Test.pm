@@ -41,6 +41,7 @@ our @EXPORT = (@Test::More::EXPORT, qw(
     reload signal_nginx workers log_text allow_log
     nginx_test free_port write_file read_file open_sockets
     pg_stop pg_start pg_restart pg_kill pg_freeze pg_thaw
+    postmaster
 ));
 
 my $top = abs_path(dirname(__FILE__) . '/../../..');
@@ -739,24 +740,32 @@ sub pg_kill {
 }
 
 
-# Halt the application's sessions in their tracks, or those that a condition
-# picks; returns their pids.  Nothing of PostgreSQL ends while they stand.
+# Halt the application's sessions in their tracks, and whoever would make new
+# ones in their place; returns the sessions' pids.  Nothing of PostgreSQL ends
+# while they stand.
 sub pg_freeze {
-    my ($where) = @_;
-    my @pids = map { $_->[0] } sql_as('postgres',
-        "SELECT pid FROM pg_stat_activity
-         WHERE datname = current_database() AND usename = 'shop_app' AND "
-        . ($where // 'true'));
+    my @pids = map { $_->[0] } sql_as('postgres', <<'END');
+SELECT pid FROM pg_stat_activity
+WHERE datname = current_database() AND usename = 'shop_app'
+END
 
-    kill STOP => @pids;
-    @frozen{@pids} = ();
+    kill STOP => postmaster(), @pids;
+    @frozen{postmaster(), @pids} = ();
     return @pids;
 }
 
 
+# All that stand, or these.
 sub pg_thaw {
-    kill CONT => keys %frozen;
-    %frozen = ();
+    my @pids = @_ ? @_ : keys %frozen;
+
+    kill CONT => @pids;
+    delete @frozen{@pids};
+}
+
+
+sub postmaster {
+    return (split /\n/, read_file("$ENV{SHOP_TEST_DIR}/pg/postmaster.pid"))[0];
 }
 
 
