@@ -148,18 +148,13 @@ for my $body ("Content-Length: 5\r\n\r\nhello",
 
 # --- many that begin and do not go on ---
 
-my $kb = own_kb();
+my $kb = own_kb($worker);
 my @stuck = map { new_connection() } 1 .. 200;
 $_->write(head('Content-Length: 100000') . $text) for @stuck;
 is(get('/api/v1/store')->{status}, 200, 'others are served meanwhile');
-cmp_ok(own_kb() - $kb, '<', 200 * 24, 'each holds a buffer at most');
+cmp_ok(own_kb($worker) - $kb, '<', 200 * 24, 'each holds a buffer at most');
 ok(wait_for(sub { open_sockets() <= 1 }), 'client_body_timeout ends them');
 $_->close for @stuck;
 is_deeply([workers()], [$worker], 'by the same worker');
-
-sub own_kb {
-    return read_file("/proc/$worker/smaps_rollup")
-        =~ /^Private_Dirty:\s+(\d+)/m ? $1 : die 'no Private_Dirty';
-}
 
 done();

@@ -39,7 +39,7 @@ our @EXPORT = (@Test::More::EXPORT, qw(
     ok_json is_problem as_key as_nobody shopctl
     sql sql_value sql_as forget_connections database_url wait_for polled status
     reload signal_nginx workers log_text allow_log
-    nginx_test free_port write_file read_file open_sockets
+    own_kb nginx_test free_port write_file read_file open_sockets
     pg_stop pg_start pg_restart pg_kill pg_freeze pg_thaw
     postmaster
 ));
@@ -609,6 +609,17 @@ sub workers {
         or return;
     return grep { command_line($_) =~ /worker process(?! is shutting)/ }
         split ' ', <$in> // '';
+}
+
+
+# Memory of a worker that it shares with nobody.  Sanitizers keep what was
+# freed, so with them there is nothing to be measured.
+sub own_kb {
+    my ($worker) = @_;
+
+    return 0 if asan_library();
+    return read_file("/proc/$worker/smaps_rollup")
+        =~ /^Private_Dirty:\s+(\d+)/m ? $1 : die "no Private_Dirty\n";
 }
 
 
