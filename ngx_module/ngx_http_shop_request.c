@@ -287,6 +287,11 @@ copy_buffer(ngx_http_request_t *r, const ngx_buf_t *b, u_char *p)
     size_t   size = b->file_last - b->file_pos;
     ssize_t  n;
 
+    /* The last buffer of a body in chunks has no memory at all. */
+    if (ngx_buf_size(b) == 0) {
+        return p;
+    }
+
     if (!b->in_file) {
         return ngx_cpymem(p, b->pos, b->last - b->pos);
     }

@@ -16,6 +16,11 @@
 #define BACKOFF_MAX_MS  5000
 #define CONNECT_MAX_MS  5000      /* libpq itself knows no bound here */
 
+/* PostgreSQL ends a statement after its lane's statement_timeout; when not a
+ * byte comes for longer than that, none will. */
+#define SILENCE_READ_MS  2000
+#define SILENCE_MS       7000
+
 
 static void
 unwatch(struct db_lane *l, int closed)
@@ -76,6 +81,8 @@ finish(struct db_lane *l)
     if (l->pg != NULL)
         PQfinish(l->pg);
     l->pg = NULL;
+    l->shop->ops->timer_del(l->shop->host, &l->retry);
+    l->listening = false;
     unwatch(l, 1);
     memset(l->prepared, 0, sizeof(l->prepared));
 }
@@ -97,7 +104,6 @@ failed(struct db_lane *l, const char *why)
     if (ms > BACKOFF_MAX_MS)
         ms = BACKOFF_MAX_MS;
     shop_env.random(&jitter, 1);
-    l->shop->ops->timer_del(l->shop->host, &l->retry);
     if (!l->draining)
         l->shop->ops->timer_set(l->shop->host, &l->retry,
                                 ms / 2 + ms * jitter / 512,
@@ -173,6 +179,7 @@ ready(shop_watch_t *w, unsigned events)
         connect_step(l);
         return;
     }
+    l->heard = true;
     if (PQconsumeInput(l->pg) != 1) {
         lane_lost(l);
         return;
@@ -190,12 +197,50 @@ no_notice(void *ctx, const char *message)
 }
 
 
+/* A host that is gone, or hangs, closes nothing: without this its connection
+ * would be asked for ever. */
+static void
+silence(struct db_lane *l)
+{
+    l->listening = false;
+    if (l->sent.n == 0)
+        return;
+
+    if (l->heard) {
+        lane_listen(l);
+        return;
+    }
+    shop_log(l->shop, SHOP_LOG_WARN, "lane %s is owed an answer that does not "
+             "come", l->name);
+    lane_lost(l);
+}
+
+
+/* While the lane is up, the timer of its attempts is free for this. */
+void
+lane_listen(struct db_lane *l)
+{
+    bool reads = l->changed == NULL && l->ring == NULL;
+
+    if (l->listening)
+        return;
+
+    l->listening = true;
+    l->heard = false;
+    l->shop->ops->timer_set(l->shop->host, &l->retry,
+                            reads ? SILENCE_READ_MS : SILENCE_MS,
+                            SHOP_TIMER_BACKGROUND);
+}
+
+
 static void
 retry(shop_timer_t *t)
 {
     struct db_lane *l = t->ctx;
 
-    if (l->state == LANE_CONNECTING)
+    if (l->state == LANE_UP)
+        silence(l);
+    else if (l->state == LANE_CONNECTING)
         failed(l, "it took too long");
     else if (l->draining)
         l->state = LANE_IDLE;
@@ -298,7 +343,6 @@ lane_close(struct db_lane *l)
     struct db_entry *e;
 
     l->draining = true;
-    l->shop->ops->timer_del(l->shop->host, &l->retry);
     if (l->state == LANE_UP)
         COUNT(l->shop, DB_OPEN, -1);
     if (l->changed == NULL)

@@ -63,6 +63,8 @@ struct db_lane {
     bool               closed;          /* by db_close(): only memory left   */
     bool               watching;
     bool               posted;          /* the host holds `flush`            */
+    bool               listening;       /* `retry` ends a silence            */
+    bool               heard;           /* bytes came since it was set       */
     unsigned           interest;
     unsigned           failures;        /* in a row                          */
     shop_watch_t       watch;
@@ -98,6 +100,7 @@ bool lane_is_down(const struct db_lane *l);
 void lane_connect(struct db_lane *l);
 void lane_lost(struct db_lane *l);
 bool lane_interest(struct db_lane *l, unsigned events);
+void lane_listen(struct db_lane *l);
 void lane_close(struct db_lane *l);
 
 /* db.c */

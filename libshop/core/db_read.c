@@ -459,6 +459,8 @@ lane_pump(struct db_lane *l)
         lane_lost(l);
         return;
     }
+    if (l->sent.n != 0)
+        lane_listen(l);
     if (l->ring != NULL && l->queue.n == 0 && l->in_flight == 0)
         take_over(l);
     if (l->queue.n != 0 && l->in_flight < l->flight_max)

@@ -62,6 +62,7 @@ sub in_flight {
     $_->write("GET /api/v1/store HTTP/1.1\r\nHost: x\r\n\r\n")
         for @client;
     wait_for(sub { status()->{coroutines}{live} >= $n }, 'all are in flight');
+    pg_thaw(postmaster());
     return (\@client, \@backend);
 }
 
@@ -164,13 +165,20 @@ for my $n (1 .. 3) {
            'a connection was lost in it');
 }
 
-# It falls silent: the deadline answers, and later answers harm nobody.
+# It falls silent, and nothing wakes it: another connection is made.
 ($clients, $backends) = in_flight(CLIENTS);
 my $cpu = cpu();
 $count = answers($clients);
 cmp_ok(cpu() - $cpu, '<', 1e9, 'waiting costs little');
+survived('silent', $count, 200, 503);
 pg_thaw();
-survived('silent', $count, 503, 504);
+
+# So does every connection that is made: the deadline answers.
+($clients, $backends) = in_flight(CLIENTS);
+pg_freeze();
+$count = answers($clients);
+pg_thaw();
+survived('dead silent', $count, 503, 504);
 
 sub cpu {
     return (split ' ', read_file("/proc/$worker/schedstat"))[0];

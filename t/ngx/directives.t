@@ -208,4 +208,52 @@ $bare =~ s/^    shop_\w+ .*\n//mg;
 ($status, $said) = nginx_test($bare);
 is($status, 0, 'no shop, no directives') or diag $said;
 
+# --- the page about them ---
+
+my $top = top_folder();
+my $module = read_file("$top/ngx_module/ngx_http_shop_module.c");
+my $page = read_file("$top/docs/configuration.md");
+my @there = sort $module =~ /^\s+(?:LOCATION|STRING|MAIN|VALUE)\("(\w+)"/mg;
+cmp_ok(scalar @there, '>', 15, 'the module has directives');
+is(join(' ', sort $page =~ /^### (\w+)$/mg), "@there",
+   'docs/configuration.md has each of them, and no other');
+for my $name (@there) {
+    my ($about) = $page =~ /^### $name\n\n(.*?)(?=^##|\z)/ms;
+
+    like($about, qr/^Context: (?:http|location)\. Default: .*\n\n\S/,
+         "and says of $name where it stands, and what it is for");
+}
+
+# A bound or a default in the page is the module's.
+my %default;
+my ($init) = read_file("$top/libshop/shop.h")
+    =~ /define SHOP_CONF_INIT \{(.*?)\{ \{/s;
+@default{qw(shop_cache_stale shop_deadline shop_max_coroutines
+            shop_stack_size shop_read_connections shop_slow_connections
+            shop_tx_connections shop_tx_queue)}
+    = ($init =~ /\d+/g)[-8 .. -1];
+for (@numbers) {
+    my ($name, $low, $high) = @$_;
+    my ($default, $from, $to) = $page =~ /^\#\#\#\ $name\n\n
+        .*Default:\ `(\w+)`\.\ Values:\ `(\w+)`\ to\ `(\w+)`\./mx;
+
+    is(plain($from), plain($low), "$name: the least is as the page says");
+    is(plain($to), plain($high), "$name: and the most");
+    is(plain($default), $default{$name} // 2000, "$name: and the default");
+}
+
+# In bytes or milliseconds.
+sub plain {
+    my ($n, $unit) = $_[0] =~ /^(\d+)(\w*)$/;
+    my %times = ('' => 1, k => 1024, ms => 1, s => 1000, h => 3600_000,
+                 d => 86400_000);
+
+    return $n * $times{$unit};
+}
+
+my @variables = read_file("$top/ngx_module/ngx_http_shop_variables.c")
+    =~ /\{ ngx_string\("(shop_\w+)"\)/g;
+is(join(' ', sort $page =~ /^\| `\$(\w+)`/mg), join(' ', sort @variables),
+   'and every variable');
+
 done();

@@ -39,8 +39,9 @@ our @EXPORT = (@Test::More::EXPORT, qw(
     ok_json is_problem as_key as_nobody shopctl
     sql sql_value sql_as forget_connections database_url wait_for polled status
     reload signal_nginx workers log_text allow_log
-    nginx_test free_port write_file read_file open_sockets
+    own_kb nginx_test free_port write_file read_file open_sockets
     pg_stop pg_start pg_restart pg_kill pg_freeze pg_thaw
+    postmaster
 ));
 
 my $top = abs_path(dirname(__FILE__) . '/../../..');
@@ -113,6 +114,8 @@ sub nginx_conf {
     my $modules = $shop->{lib} // $lib;
 
     my %ours = (
+        client_max_body_size    => '256k',
+        client_body_buffer_size => '256k',
         shop_cache_zone => '16m',
         shop_database   => '"' . database_url() . '"',
         shop_secret     => "cursor $dir/cursor.secret",
@@ -609,6 +612,17 @@ sub workers {
 }
 
 
+# Memory of a worker that it shares with nobody.  Sanitizers keep what was
+# freed, so with them there is nothing to be measured.
+sub own_kb {
+    my ($worker) = @_;
+
+    return 0 if asan_library();
+    return read_file("/proc/$worker/smaps_rollup")
+        =~ /^Private_Dirty:\s+(\d+)/m ? $1 : die "no Private_Dirty\n";
+}
+
+
 sub command_line {
     my ($pid) = @_;
 
@@ -737,24 +751,32 @@ sub pg_kill {
 }
 
 
-# Halt the application's sessions in their tracks, or those that a condition
-# picks; returns their pids.  Nothing of PostgreSQL ends while they stand.
+# Halt the application's sessions in their tracks, and whoever would make new
+# ones in their place; returns the sessions' pids.  Nothing of PostgreSQL ends
+# while they stand.
 sub pg_freeze {
-    my ($where) = @_;
-    my @pids = map { $_->[0] } sql_as('postgres',
-        "SELECT pid FROM pg_stat_activity
-         WHERE datname = current_database() AND usename = 'shop_app' AND "
-        . ($where // 'true'));
+    my @pids = map { $_->[0] } sql_as('postgres', <<'END');
+SELECT pid FROM pg_stat_activity
+WHERE datname = current_database() AND usename = 'shop_app'
+END
 
-    kill STOP => @pids;
-    @frozen{@pids} = ();
+    kill STOP => postmaster(), @pids;
+    @frozen{postmaster(), @pids} = ();
     return @pids;
 }
 
 
+# All that stand, or these.
 sub pg_thaw {
-    kill CONT => keys %frozen;
-    %frozen = ();
+    my @pids = @_ ? @_ : keys %frozen;
+
+    kill CONT => @pids;
+    delete @frozen{@pids};
+}
+
+
+sub postmaster {
+    return (split /\n/, read_file("$ENV{SHOP_TEST_DIR}/pg/postmaster.pid"))[0];
 }
 
 
