@@ -186,15 +186,14 @@ sub listen_wait {
 }
 
 
-# How many answers the cache gave, where the server counts them.
+# How many answers the cache gave.
 sub cache_share {
     my ($server) = @_;
-    my $cache = $server->status->{cache};
+    my $count = $server->status->{counters};
+    my $all = $count->{cache_hits_total} + $count->{cache_misses_total};
 
-    return '' if ref $cache ne 'HASH' || !defined $cache->{hits};
-    my $all = $cache->{hits} + ($cache->{misses} // 0);
-    return sprintf ', %.1f %% from the cache',
-        $all ? 100 * $cache->{hits} / $all : 0;
+    return $all ? sprintf ', %.2f %% from the cache',
+        100 * $count->{cache_hits_total} / $all : ', none from the cache';
 }
 
 
