@@ -3,7 +3,8 @@
 -- and prices in three currencies.
 --
 -- Ids count up: pgbench has no texts, so it names a product by a number that
--- the statement completes to an id.
+-- the statement completes to an id.  A product and its first variant have the
+-- same number.
 
 CREATE FUNCTION pg_temp.id(kind int, n bigint) RETURNS uuid
 LANGUAGE sql IMMUTABLE AS $$
@@ -60,7 +61,7 @@ SELECT pg_temp.id(5, n * 10 + k), pg_temp.id(4, n), pg_temp.id(0, n), k,
        (ARRAY['Small', 'Medium', 'Large'])[k]
   FROM generate_series(1, :n) n, generate_series(1, 3) k;
 INSERT INTO variants (id, product_id, sku, position, option_value_ids)
-SELECT pg_temp.id(1, n * 10 + k), pg_temp.id(0, n),
+SELECT pg_temp.id(1, n + (k - 1) * 100000), pg_temp.id(0, n),
        'MEASURED-' || n || '-' || k, k, ARRAY[pg_temp.id(5, n * 10 + k)]
   FROM generate_series(1, :n) n, generate_series(1, 3) k;
 INSERT INTO prices (variant_id, currency, amount, compare_at)

@@ -20,6 +20,7 @@ use Time::HiRes qw(sleep time);
 use constant BODY_MAX => 4000;
 
 my $product  = '01900000-0000-7000-8000-00000';
+my $variant  = '01900000-0000-7000-8001-00000';
 my $category = '01900000-0000-7000-8002-00000';
 
 our @rows = (
@@ -58,7 +59,8 @@ sub product_path {
 sub availability_path {
     my ($n) = @_;
 
-    return product_path($n) . '/availability';
+    return product_path($n) . '/availability?variant='
+        . public_id('var', $variant . $n);
 }
 
 
@@ -75,8 +77,7 @@ sub list_path {
 sub products_of {
     my ($bench) = @_;
 
-    return (prefix => $product, from => 1_000_001,
-            to => 1_000_000 + $bench->{products});
+    return (from => 1_000_001, to => 1_000_000 + $bench->{products});
 }
 
 
@@ -220,7 +221,7 @@ sub uncached_list {
     my ($bench) = @_;
 
     return against_pgbench($bench, what => 'list of 20, uncached',
-        least => 0.9, path => \&list_path, prefix => $category,
+        least => 0.9, path => \&list_path,
         from => 1_000_005, to => 1_000_024);
 }
 
