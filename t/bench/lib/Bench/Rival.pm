@@ -213,7 +213,7 @@ sub in_body {
 
     return 0 if !defined $value || ref $value
         || index($body, "\"$column\":") < 0
-        || $value !~ m{\A[A-Za-z][A-Za-z0-9 ./-]{2,}\z};
+        || $value !~ m{\A[A-Za-z][A-Za-z0-9 ./_-]{2,}\z};
     die "$column \"$value\" is not in the shop's answer\n"
         if index($body, $value) < 0;
     return 1;
