@@ -186,7 +186,7 @@ ngx_http_shop_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (size == NGX_ERROR || size < 1024 * 1024) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" must be \"off\" or a size of 1m or more, "
+                           "\"%V\" must be a size of 1m or more, or off, "
                            "not \"%V\"", &value[0], &value[1]);
         return NGX_CONF_ERROR;
     }
