@@ -11,7 +11,7 @@ MAKEFLAGS += -j$(shell nproc) --no-print-directory
 all:
 
 # These work before anything is installed, so they come before configure does.
-EARLY = run stop test clean help
+EARLY = run stop test bench clean help
 ifneq ($(filter-out $(EARLY),$(or $(MAKECMDGOALS),all)),)
 include $(B)/config.mk
 endif
@@ -35,6 +35,7 @@ LIB_SQL = $(wildcard libshop/*/*.sql)
 LIB_S   = $(if $(filter 1,$(CORO_ASM)),$(wildcard libshop/core/*.S))
 CTL_C   = $(wildcard shopctl/*.c)
 CTL_SQL = $(wildcard shopctl/*.sql)
+TOOL_C  = $(wildcard t/tools/*.c)
 UNIT_C  = $(wildcard t/unit/*.c t/unit/*/*.c)
 UNIT_TESTS = $(filter %_test.c,$(UNIT_C))
 
@@ -48,6 +49,7 @@ object   = $(patsubst %,$(B)/obj/%.o,$(basename $(1:$(B)/%=%)))
 LIB_O    = $(call object,$(LIB_C) $(LIB_GEN)) $(LIB_S:%.S=$(B)/obj/%.S.o)
 UV_O     = $(call object,$(UV_C))
 CTL_O    = $(call object,$(CTL_C))
+TOOLS    = $(TOOL_C:t/tools/%.c=$(B)/%)
 UNIT_O   = $(call object,$(UNIT_C) $(B)/gen/unit_main.c)
 
 COMPILE = $(CC) $(CFLAGS) $(WARN) -Ilibshop -I$(B)/gen -I$(B) -I. \
@@ -107,10 +109,16 @@ $(B)/gen/unit_main.c: tools/unit-main $(UNIT_TESTS)
 	@mkdir -p $(@D)
 	@tools/unit-main $(UNIT_TESTS) > $@
 
--include $(patsubst %.o,%.d,$(LIB_O) $(UV_O) $(CTL_O) $(UNIT_O))
+-include $(patsubst %.o,%.d,$(LIB_O) $(UV_O) $(CTL_O) $(UNIT_O) \
+    $(call object,$(TOOL_C)))
 
 
 # Products.
+
+# Programs that tests and measurements need, one file each.
+$(TOOLS): $(B)/%: $(B)/obj/t/tools/%.o
+	@echo "  ld $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
 $(LIBSHOP): $(LIB_O) libshop/shop.map
 	@echo "  ld $@"
@@ -171,9 +179,17 @@ stop:
 # Packages come first: with nothing installed there is nothing to build with.
 test:
 	@tools/packages install test
-	@$(MAKE) B=$(B) all $(B)/unit check-style
+	@$(MAKE) B=$(B) all tools $(B)/unit check-style
 	$(B)/unit
 	@SHOP_BUILD=$(B) t/run
+
+# ROW= measures one row, BENCH=quick tries them all in short runs.
+bench:
+	@tools/packages install test
+	@$(MAKE) B=$(B) all tools
+	@SHOP_BUILD=$(B) ROW=$(ROW) BENCH=$(BENCH) t/run -- t/bench/run
+
+tools: $(TOOLS)
 
 unit: $(B)/unit
 	$(B)/unit
@@ -233,10 +249,12 @@ help:
 	@echo 'make run          a whole shop on http://127.0.0.1:8080 (PORT=)'
 	@echo 'make stop         end it; its data stays'
 	@echo 'make test         everything that is checked'
+	@echo 'make bench        against nginx and PostgreSQL; ROW=NAME, BENCH=quick'
 	@echo 'make unit         the unit tests alone'
 	@echo 'make check-style  layout of the code, and who includes whom'
 	@echo 'make asan         the unit tests under AddressSanitizer and UBSan'
 	@echo 'make install      PREFIX=, DESTDIR='
 	@echo 'make clean        remove $(B)'
 
-.PHONY: all run stop test unit check-style asan install clean help $(PC)
+.PHONY: all run stop test bench tools unit check-style asan install clean \
+        help $(PC)

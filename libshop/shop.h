@@ -211,11 +211,13 @@ typedef struct shop_conf {
     /* HMAC key of cursors; 32 bytes or more.  The second, if any, is only
      * accepted: rotation keeps old cursors good. */
     shop_str_t  cursor_secret[2];
+
+    int         cache_off;      /* answers are not kept                     */
 } shop_conf_t;
 
 #define SHOP_CONF_INIT {                                                      \
     sizeof(shop_conf_t), NULL, NULL, NULL, 0, 0, 0, 1,                        \
-    60000, 5000, 4096, 65536, 1, 2, 4, 256, { { NULL, 0 }, { NULL, 0 } }      \
+    60000, 5000, 4096, 65536, 1, 2, 4, 256, { { NULL, 0 }, { NULL, 0 } }, 0   \
 }
 
 

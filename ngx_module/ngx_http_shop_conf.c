@@ -164,7 +164,8 @@ ngx_http_shop_set_memcached(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* Whether the zone is large enough is known with the number of workers. */
+/* Whether the zone is large enough is known with the number of workers.  With
+ * "off" there is one all the same, of the usual size: counters live in it. */
 char *
 ngx_http_shop_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -172,16 +173,21 @@ ngx_http_shop_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t                  *value = cf->args->elts;
     ngx_http_shop_main_conf_t  *smcf = conf;
 
-    if (smcf->zone_size != 0) {
+    if (smcf->zone_size != 0 || smcf->shop.cache_off) {
         return "is duplicate";
+    }
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        smcf->shop.cache_off = 1;
+        return NGX_CONF_OK;
     }
 
     size = ngx_parse_size(&value[1]);
 
     if (size == NGX_ERROR || size < 1024 * 1024) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" must be a size of 1m or more, not \"%V\"",
-                           &value[0], &value[1]);
+                           "\"%V\" must be a size of 1m or more, or off, "
+                           "not \"%V\"", &value[0], &value[1]);
         return NGX_CONF_ERROR;
     }
 

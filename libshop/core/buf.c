@@ -48,31 +48,14 @@ buf_grow(struct buf *b, size_t n)
 }
 
 
-/* Everything that appends comes through here, so this is where a buffer fails,
- * and where a failed one stays as it is.  True promises that n bytes may be
- * written at data + len without another look. */
+/* Everything that appends and finds no room comes through here, so this is
+ * where a buffer fails, and where a failed one stays as it is. */
 bool
-buf_room(struct buf *b, size_t n)
+buf_more(struct buf *b, size_t n)
 {
-    if (b->failed)
-        return false;
-    if (b->size - b->len >= n)
-        return true;
-    if (!buf_grow(b, n))
+    if (!b->failed && !buf_grow(b, n))
         b->failed = true;
     return !b->failed;
-}
-
-
-/* n of 0 is asked first: a buffer that took nothing yet has no data, and
- * memcpy() may not be given NULL even for no bytes. */
-void
-buf_add(struct buf *b, const char *text, size_t n)
-{
-    if (n == 0 || !buf_room(b, n))
-        return;
-    memcpy(b->data + b->len, text, n);
-    b->len += n;
 }
 
 
@@ -82,16 +65,6 @@ void
 buf_str(struct buf *b, const char *text)
 {
     buf_add(b, text, strlen(text));
-}
-
-
-/* Also how a text gets its NUL, which then counts in `len`.  Nothing is told
- * of failure; `failed` says it at the end. */
-void
-buf_char(struct buf *b, char c)
-{
-    if (buf_room(b, 1))
-        b->data[b->len++] = c;
 }
 
 

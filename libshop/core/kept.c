@@ -49,7 +49,8 @@ add(char *out, size_t at, const char *text, size_t n)
 }
 
 
-/* 0 when it is too long, or when the shop does not know its settings yet. */
+/* 0 when it is too long, when the shop does not know its settings yet, or when
+ * nothing is to be kept. */
 static size_t
 key_text(const struct shop *shop, const struct route *route,
          const shop_request_t *in, char out[KEY_MAX])
@@ -58,7 +59,8 @@ key_text(const struct shop *shop, const struct route *route,
     const char     *wrong;
     size_t          at;
 
-    if (route->axes != 0 && shop->settings.data == NULL)
+    if (shop->conf.cache_off
+        || (route->axes != 0 && shop->settings.data == NULL))
         return 0;
 
     at = add(out, 0, in->path.data, in->path.len);

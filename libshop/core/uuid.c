@@ -23,43 +23,38 @@ static const uint8_t digits[256] = {
 };
 
 
-/* Both cases: RFC 9562 has ids written in lower case but read in either.  -1
- * for all else, bytes above 0x7f included, whatever char's sign is. */
-static int
-hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+/* The value of a hexadecimal digit plus one; 0 is none.  Both cases: RFC 9562
+ * has ids written in lower case but read in either. */
+static const uint8_t hex_digits[256] = {
+    ['0'] =  1, ['1'] =  2, ['2'] =  3, ['3'] =  4, ['4'] =  5, ['5'] =  6,
+    ['6'] =  7, ['7'] =  8, ['8'] =  9, ['9'] = 10, ['a'] = 11, ['b'] = 12,
+    ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+    ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 
 /* Hyphens where they belong; capitals as RFC 9562 allows.  *out is written on
- * success only. */
+ * success only: whether a digit was none is asked once, behind the last. */
 bool
 uuid_parse(uuid *out, const char *text, size_t n)
 {
-    uuid    id;
-    size_t  at = 0;
-    int     high, low;
+    static const uint8_t  at[16] = { 0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26,
+                                     28, 30, 32, 34 };
+    uuid                  id;
+    unsigned              none = 0;
 
-    if (n != 36)
+    if (n != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-'
+        || text[23] != '-')
         return false;
     for (size_t i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            if (text[at++] != '-')
-                return false;
-        }
-        high = hex_digit(text[at++]);
-        low = hex_digit(text[at++]);
-        if (high < 0 || low < 0)
-            return false;
-        id.b[i] = (uint8_t) (high << 4 | low);
+        uint8_t  high = hex_digits[(unsigned char) text[at[i]]];
+        uint8_t  low = hex_digits[(unsigned char) text[at[i] + 1]];
+
+        none |= (high == 0) | (low == 0);
+        id.b[i] = (uint8_t) ((high - 1) << 4 | (low - 1));
     }
+    if (none != 0)
+        return false;
     *out = id;
     return true;
 }
@@ -83,16 +78,24 @@ uuid_text(char out[36], uuid id)
 
 
 /* 130 bits of letters for 128: the first letter is 0 to 7.  No NUL.  Letters
- * sort as the bits do, so ids as text keep the order of their making. */
+ * sort as the bits do, so ids as text keep the order of their making.  By
+ * halves, as shifting 128 bits costs twice as much: 12 letters are the low 60
+ * bits, one has its bits in both halves, and 63 bits are left for 13. */
 void
 uuid_base32(char out[26], uuid id)
 {
-    unsigned __int128  v = 0;
+    uint64_t  high = 0, low = 0;
 
-    for (size_t i = 0; i < 16; i++)
-        v = v << 8 | id.b[i];
-    for (size_t i = 26; i-- > 0; v >>= 5)
-        out[i] = base32[(unsigned) v & 31];
+    for (size_t i = 0; i < 8; i++) {
+        high = high << 8 | id.b[i];
+        low = low << 8 | id.b[8 + i];
+    }
+    for (size_t i = 26; i-- > 14; low >>= 5)
+        out[i] = base32[low & 31];
+    out[13] = base32[(high << 4 | low) & 31];
+    high >>= 1;
+    for (size_t i = 13; i-- > 0; high >>= 5)
+        out[i] = base32[high & 31];
 }
 
 
