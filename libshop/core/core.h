@@ -62,12 +62,15 @@ struct field {
     bool                 hidden;        /* filled from a row, never shown    */
     bool                 internal;      /* shown, never accepted             */
     bool                 brief;         /* left out of lists                 */
+    bool                 on;            /* a BOOL that is true by default    */
     enum format          format;
     int64_t              min;           /* characters, items or value; for   */
     int64_t              max;           /* max 0 is the type's own bound     */
     const char          *prefix;        /* of a UUID: "prod"                 */
     const char *const   *one_of;        /* NULL-ended                        */
     const struct field  *of;            /* of a LIST or OBJECT               */
+    const char          *key;           /* of a LIST: in JSON it is an object
+                                           whose keys are this hidden member */
     size_t               size;          /* of the struct, in the head only   */
     const char          *doc;           /* a sentence for the documents      */
 };
