@@ -4,6 +4,7 @@
 #include "catalog/catalog.h"
 
 #include "catalog/catalog.sql.h"
+#include "catalog/catalog_admin.h"
 
 #define ID_FIRST  "00000000-0000-0000-0000-000000000000"
 #define ID_LAST   "ffffffff-ffff-ffff-ffff-ffffffffffff"
@@ -147,4 +148,7 @@ static const struct route catalog_routes[] = {
 
 const struct domain catalog_domain = {
     "catalog", .routes = catalog_routes, .statements = catalog_statements,
+    .admin_routes = catalog_admin_routes,
+    .admin_statements = catalog_admin_statements,
+    .constraints = catalog_constraints,
 };

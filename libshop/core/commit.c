@@ -13,6 +13,8 @@
 #include "core/request.h"
 #include "core/worker.h"
 
+#include <stdio.h>
+
 enum meaning { REFUSED, ONCE_MORE };
 
 /* What a state of PostgreSQL means, whatever the statement. */
@@ -95,6 +97,31 @@ constraint_named(const char *name)
 }
 
 
+void
+within(struct request *rq, const char *format, ...)
+{
+    char     place[256];
+    va_list  args;
+
+    va_start(args, format);
+    vsnprintf(place, sizeof(place), format, args);
+    va_end(args);
+    rq->place = text_copy(rq, place);
+}
+
+
+static _Noreturn void
+fail_constraint(struct request *rq, const struct constraint *c)
+{
+    const char *place = rq->place == NULL ? "" : rq->place;
+
+    if (c->pointer == NULL)
+        fail(rq, c->problem);
+    fail_at(rq, c->problem, text_of(rq, "%s%s", place, c->pointer),
+            c->problem->title);
+}
+
+
 /* PostgreSQL's words never reach a client: they may hold values. */
 _Noreturn void
 fail_database(struct request *rq, const char *statement,
@@ -116,10 +143,8 @@ fail_database(struct request *rq, const char *statement,
             run_again(rq, states[i].problem);
         fail(rq, states[i].problem);
     }
-    if (c != NULL && c->pointer != NULL)
-        fail_at(rq, c->problem, c->pointer, c->problem->title);
     if (c != NULL)
-        fail(rq, c->problem);
+        fail_constraint(rq, c);
 
     shop_log(rq->shop, SHOP_LOG_ERROR, "%s failed with %s%s%s", statement,
              w->sqlstate, w->constraint[0] != '\0' ? ", constraint " : "",

@@ -62,12 +62,15 @@ struct field {
     bool                 hidden;        /* filled from a row, never shown    */
     bool                 internal;      /* shown, never accepted             */
     bool                 brief;         /* left out of lists                 */
+    bool                 on;            /* a BOOL that is true by default    */
     enum format          format;
     int64_t              min;           /* characters, items or value; for   */
     int64_t              max;           /* max 0 is the type's own bound     */
     const char          *prefix;        /* of a UUID: "prod"                 */
     const char *const   *one_of;        /* NULL-ended                        */
     const struct field  *of;            /* of a LIST or OBJECT               */
+    const char          *key;           /* of a LIST: in JSON it is an object
+                                           whose keys are this hidden member */
     size_t               size;          /* of the struct, in the head only   */
     const char          *doc;           /* a sentence for the documents      */
 };
@@ -184,6 +187,7 @@ struct domain {
     const struct route        *admin_routes;
     const struct constraint   *constraints;     /* ends with name NULL       */
     const struct stmt *const  *statements;      /* made by sql2c             */
+    const struct stmt *const  *admin_statements;
 
     /* The caller whom a bearer token stands for: false when it is unknown,
      * expired or revoked.  In the request's coroutine. */
@@ -329,6 +333,11 @@ void fault(struct request *rq, const char *pointer, const char *code,
            const char *detail);
 void faults_check(struct request *rq);
 
+/* The place in the body that the statements waited for next speak of: the
+ * pointer of a constraint that one breaks is shown behind it. */
+void within(struct request *rq, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 extern const struct problem not_found;          /* 404 */
 extern const struct problem conflict;           /* 409 */
 extern const struct problem wrong_body;         /* 422, with faults */
@@ -352,6 +361,14 @@ const char *id_of(struct request *rq, const char *prefix, uuid id);
 /* Run on a pool thread and wait; `work` touches only `arg`, which it does
  * not outlive.  Before the first statement of a transaction only. */
 void offload(struct request *rq, void (*work)(void *arg), void *arg);
+
+/* HTML of a body made harmless; NULL stays NULL.  When it is over a limit, a
+ * fault at the pointer is noted.  Before the first statement. */
+const char *html_cleaned(struct request *rq, const char *html,
+                         const char *pointer);
+
+/* A slug made of a text; NULL when none of its letters can stand in one. */
+const char *slug_of(struct request *rq, const char *text);
 
 /* In a CACHED route: the answer is made from this, and is good until it is
  * touched.  Before the first statement. */

@@ -102,6 +102,7 @@ struct request {
     const char             *once_key;   /* Idempotency-Key, or NULL          */
     bool                    once_begun; /* the key was looked up             */
     struct query            once;       /* that stores the answer            */
+    const char             *place;      /* before a constraint's pointer     */
 
     shop_timer_t            deadline;
     shop_timer_t            pause;      /* waits that are nobody's answer    */

@@ -69,6 +69,8 @@ member_clear(const struct field *f, void *into)
         *(int64_t *) at = INT_NONE;
     else if (f->type == STAMP)
         *(stamp *) at = STAMP_NONE;
+    else if (f->type == BOOL)
+        *(bool *) at = f->on;
     else
         memset(at, 0, type_size(f->type));
 }
@@ -195,11 +197,29 @@ check_rules(const struct check *c, const struct field *f)
     if (f->prefix != NULL
         && ((f->type != UUID && f->type != UUIDS) || !is_name(f->prefix)))
         return wrong(c, f, "a prefix is a name, and for ids");
+    if (f->on && f->type != BOOL)
+        return wrong(c, f, "only a BOOL can be on");
     if (f->nullable && f->type == BOOL)
         return wrong(c, f, "a BOOL has no none, so it cannot be null");
     if (f->hidden && f->internal)
         return wrong(c, f, "hidden and internal exclude each other");
     return 0;
+}
+
+
+/* What names an item must be there, and not be shown beside. */
+static int
+check_key(const struct check *c, const struct field *f)
+{
+    const struct field  *key;
+
+    if (f->key == NULL)
+        return 0;
+    if (f->type != LIST)
+        return wrong(c, f, "only a LIST has a key");
+    key = shape_find(f->of, f->key, strlen(f->key));
+    return key != NULL && key->type == TEXT && key->hidden
+           ? 0 : wrong(c, f, "its key is no hidden text of its items");
 }
 
 
@@ -215,6 +235,8 @@ check_of(const struct check *c, const struct field *f)
         return f->of == NULL ? 0 : wrong(c, f, "only LIST and OBJECT have .of");
     if (f->of == NULL)
         return wrong(c, f, "has no .of");
+    if (check_key(c, f) != 0)
+        return -1;
     for (const struct check *o = c; o != NULL; o = o->outer) {
         if (o->shape == f->of)
             return 0;

@@ -65,6 +65,26 @@ list_to_json(struct buf *b, const struct field *of, const struct list *list,
 }
 
 
+/* A list with a key: each item under the text that is its key. */
+static void
+map_to_json(struct buf *b, const struct field *f, const struct list *list,
+            bool brief)
+{
+    size_t       at = shape_find(f->of, f->key, strlen(f->key))->at;
+    const char  *item = list->v;
+
+    buf_char(b, '{');
+    for (size_t i = 0; i < list->n; i++, item += f->of->size) {
+        if (i > 0)
+            buf_char(b, ',');
+        text_or_null(b, *(const char *const *) (item + at));
+        buf_char(b, ':');
+        shape_to_json(b, f->of, item, brief);
+    }
+    buf_char(b, '}');
+}
+
+
 /* None is INT64_MIN, which no column and no body can bring: 0 stays an answer
  * that differs from "not known". */
 static void
@@ -125,7 +145,12 @@ member_to_json(struct buf *b, const struct field *f, const void *at,
     case JSON:    raw_to_json(b, ((const json *) at)->text);          return;
     case TEXTS:   texts_to_json(b, at);                               return;
     case UUIDS:   uuids_to_json(b, f, at);                            return;
-    case LIST:    list_to_json(b, f->of, at, brief);                  return;
+    case LIST:
+        if (f->key != NULL)
+            map_to_json(b, f, at, brief);
+        else
+            list_to_json(b, f->of, at, brief);
+        return;
     case OBJECT:  object_to_json(b, f->of, *(void *const *) at, brief);
                   return;
     case END_OF_SHAPE:

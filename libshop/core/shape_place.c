@@ -76,7 +76,11 @@ point(const struct reader *r, struct buf *b, unsigned depth)
     const struct frame  *f = r->stack;
 
     for (unsigned i = 0; i < depth; i++, f++) {
-        if (f->shape == NULL) {
+        if (map_is(f)) {
+            if (f->at != MAP_NONE)
+                point_key(b, *map_name(f, map_item(f)),
+                          strlen(*map_name(f, map_item(f))));
+        } else if (f->shape == NULL) {
             buf_char(b, '/');
             buf_int(b, (int64_t) f->n - 1);
         } else if (f->member != NULL) {
@@ -123,9 +127,11 @@ read_wrong_type(struct reader *r, const struct target *t)
         [TEXTS] = "an array",     [UUIDS] = "an array",
         [LIST] = "an array",      [OBJECT] = "an object",
     };
+    bool                      map = t->type == LIST && t->field->key != NULL;
     struct refusal            no;
 
-    refuse(&no, "wrong_type", "must be %s", names[t->type]);
+    refuse(&no, "wrong_type", "must be %s",
+           names[map ? OBJECT : t->type]);
     return read_fault(r, NULL, 0, &no);
 }
 
@@ -146,10 +152,9 @@ item_size(const struct field *f)
 }
 
 
-/* Room for item n of an array, cleared; items are few or many, so room
- * doubles.  NULL: memory is short. */
-static void *
-item_make(struct reader *r, struct frame *f)
+/* Items are few or many, so room doubles. */
+void *
+read_item(struct reader *r, struct frame *f)
 {
     size_t  size = item_size(f->field), room;
     char   *items, *item;
@@ -190,7 +195,7 @@ target_item(struct reader *r, struct frame *f, struct target *t)
     t->field = f->field;
     t->type = f->field->type == TEXTS ? TEXT
               : f->field->type == UUIDS ? UUID : HEAD_OF_SHAPE;
-    t->at = item_make(r, f);
+    t->at = read_item(r, f);
     if (t->at == NULL)
         r->no_memory = true;
     return t->at != NULL;
@@ -210,6 +215,10 @@ read_target(struct reader *r, struct target *t)
         return false;
     }
     f = read_top(r);
+    if (map_is(f)) {
+        *t = (struct target) { f->field, HEAD_OF_SHAPE, map_item(f) };
+        return f->at != MAP_NONE;
+    }
     if (f->shape == NULL)
         return target_item(r, f, t);
     if (f->member == NULL)

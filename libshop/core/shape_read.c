@@ -102,6 +102,7 @@ open_object(void *context)
 {
     struct reader  *r = context;
     struct target   t;
+    bool            partial;
 
     if (r->skip > 0)
         return (int) ++r->skip;
@@ -122,8 +123,15 @@ open_object(void *context)
     case OBJECT:
         return push_object(r, &t);
     case HEAD_OF_SHAPE:
-        push(r, t.field->of, t.field, t.at);
+        partial = map_is(read_top(r)) && read_top(r)->partial;
+        push(r, t.field->of, t.field, t.at)->partial = partial;
         return 1;
+    case LIST:
+        if (t.field->key != NULL) {
+            map_open(r, &t);
+            return 1;
+        }
+        /* fall through */
     default:
         read_wrong_type(r, &t);
         return skip(r);
@@ -152,6 +160,10 @@ open_array(void *context)
     case LIST:
     case TEXTS:
     case UUIDS:
+        if (t.field->key != NULL) {
+            read_wrong_type(r, &t);
+            return skip(r);
+        }
         push(r, NULL, t.field, t.at);
         return 1;
     default:
@@ -206,6 +218,8 @@ take_key(void *context, const unsigned char *key, size_t n)
         json_raw_key(&r->raw, (const char *) key, n);
         return 1;
     }
+    if (map_is(read_top(r)))
+        return map_key(r, (const char *) key, n);
     read_top(r)->member = known(r, (const char *) key, n);
     return read_go_on(r);
 }
@@ -267,6 +281,8 @@ close_object(void *context)
         return r->raw.depth > 0 ? 1 : read_raw_end(r);
     }
     f = read_top(r);
+    if (map_is(f))
+        return map_close(r);
     f->member = NULL;
     check_required(r, f);
     if (f->money_out != NULL)

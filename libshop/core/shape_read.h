@@ -35,7 +35,12 @@ struct frame {
     char                *items;         /* an array's, as far as kept        */
     size_t               room;
     size_t               n;             /* items read, kept or not           */
+    size_t               at;            /* a map's: the item of the key read
+                                           last, MAP_NONE: it is ignored     */
 };
+
+#define MAP_MAX   60            /* items of a map: each has a bit in `seen`  */
+#define MAP_NONE  SIZE_MAX
 
 /* Where a value goes. */
 struct target {
@@ -75,6 +80,18 @@ int read_wrong_type(struct reader *r, const struct target *t);
 
 int  read_value(struct reader *r, enum token token, const char *text,
                 size_t n);
+/* A LIST with a key: an object whose members are items (shape_map.c). */
+bool  map_is(const struct frame *f);
+void  map_open(struct reader *r, const struct target *t);
+int   map_key(struct reader *r, const char *key, size_t n);
+int   map_drop(struct reader *r);
+int   map_close(struct reader *r);
+char *map_item(const struct frame *f);
+const char **map_name(const struct frame *f, char *item);
+
+/* Room for the last of an array's `n` items, cleared; NULL: no memory. */
+void *read_item(struct reader *r, struct frame *f);
+
 void read_raw_start(struct reader *r, const struct target *t);
 int  read_raw_end(struct reader *r);
 

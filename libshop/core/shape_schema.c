@@ -282,6 +282,21 @@ array_schema(struct buf *b, const struct field *f, enum schema_use use,
 }
 
 
+/* A list with a key; in a patch null drops an item. */
+static void
+map_schema(struct buf *b, const struct field *f, enum schema_use use)
+{
+    type_of(b, "object", false);
+    if (is_body(use))
+        int_member(b, "maxProperties", field_max(f));
+    buf_str(b, ",\"additionalProperties\":{");
+    if (use == SCHEMA_PATCH)
+        buf_str(b, "\"anyOf\":[{\"type\":\"null\"},{");
+    reference(b, f, use);
+    buf_str(b, use == SCHEMA_PATCH ? "}]}" : "}");
+}
+
+
 /* $ref beside "type" would ask for both, so null is another choice.  A
  * description beside $ref is allowed since 3.1, so the field's own sentence is
  * not lost. */
@@ -307,7 +322,11 @@ member_schema(struct buf *b, const struct field *f, enum schema_use use)
     switch (f->type) {
     case TEXT:    text_schema(b, f, use, null);       return;
     case INT:     int_schema(b, f, use, null);        return;
-    case BOOL:    type_of(b, "boolean", null);        return;
+    case BOOL:
+        type_of(b, "boolean", null);
+        if (f->on && is_body(use))
+            buf_str(b, ",\"default\":true");
+        return;
     case UUID:    uuid_schema(b, f, null);            return;
     case STAMP:
         type_of(b, "string", null);
@@ -315,6 +334,11 @@ member_schema(struct buf *b, const struct field *f, enum schema_use use)
         return;
     case MONEY:   money_schema(b, f, use, null);      return;
     case LIST:
+        if (f->key != NULL) {
+            map_schema(b, f, use);
+            return;
+        }
+        /* fall through */
     case TEXTS:
     case UUIDS:   array_schema(b, f, use, null);      return;
     case OBJECT:  object_schema(b, f, use, null);     return;

@@ -16,6 +16,8 @@ take_null(struct reader *r, const struct target *t)
 {
     struct refusal  no;
 
+    if (map_is(read_top(r)) && read_top(r)->partial)
+        return map_drop(r);
     if (t->type == t->field->type && t->field->nullable) {
         member_clear(t->field, (char *) t->at - t->field->at);
         return 1;

@@ -58,7 +58,7 @@ attempt_again(struct request *rq)
     rq->tx = (struct tx) { 0 };
     rq->in_tx = rq->tx_asked = rq->once_begun = rq->waiting = false;
     rq->once = (struct query) { 0 };
-    rq->once_key = rq->cursor = NULL;
+    rq->once_key = rq->cursor = rq->place = NULL;
     rq->page = (struct page) { 0 };
     rq->context = (struct context) { 0 };
     rq->answer = (struct staged) { 0 };

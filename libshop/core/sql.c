@@ -43,10 +43,13 @@ statements_check(const struct stmt *const *s, char *error, size_t size)
 bool
 sql_statements(size_t i, const struct stmt *const **out)
 {
-    *out = i == 0 ? once_statements
-                  : domains[i - 1] != NULL ? domains[i - 1]->statements : NULL;
+    const struct domain *d = i == 0 ? NULL : domains[(i - 1) / 2];
 
-    return i == 0 || domains[i - 1] != NULL;
+    *out = i == 0 ? once_statements
+           : d == NULL ? NULL
+           : i % 2 == 1 ? d->statements : d->admin_statements;
+
+    return i == 0 || d != NULL;
 }
 
 

@@ -118,6 +118,7 @@ CREATE TABLE products (
 
 CREATE INDEX products_by_status ON products (status, id);
 CREATE INDEX products_by_vendor ON products (vendor, id);
+CREATE INDEX products_by_updated_at ON products (updated_at, id);
 CREATE INDEX products_by_tag ON products USING gin (tags);
 
 COMMENT ON TABLE products IS 'What is sold; its texts are in product_i18n';

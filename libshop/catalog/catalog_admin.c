@@ -1,0 +1,345 @@
+/*
+ * catalog_admin.c - the shapes of the catalogue for staff: which members a
+ * body may set, what a patch may change, what is shown; and what broken
+ * constraints mean.
+ */
+#include "catalog/catalog_admin.h"
+
+/* A member that is a text of the default language. */
+#define WORDING(S, m, called, ...)                                            \
+    { .name = called, .type = TEXT, .at = AT(S, text.m, TEXT), ##__VA_ARGS__ }
+
+#define DESCRIPTION_MAX  65536
+
+static const char *const product_statuses[] = { "draft", "active", NULL };
+static const char *const all_statuses[] = {
+    "draft", "active", "archived", NULL
+};
+static const char *const category_statuses[] = { "active", "hidden", NULL };
+static const char *const all_category_statuses[] = {
+    "active", "hidden", "archived", NULL
+};
+static const char *const media_kinds[] = {
+    "image", "video", "model", "file", NULL
+};
+
+const struct field wording[] = {
+    SHAPE(wording, "ProductTranslation"),
+    FIELD(wording, locale, TEXT, .hidden = true, .format = LOCALE),
+    FIELD(wording, title, TEXT, .required = true, .min = 1, .max = 255),
+    FIELD(wording, slug, TEXT, .format = SLUG, .min = 1, .max = 255,
+          .doc = "Made from the title when it is not given"),
+    FIELD(wording, description, TEXT, .nullable = true, .format = HTML,
+          .max = DESCRIPTION_MAX),
+    FIELD(wording, seo_title, TEXT, .nullable = true, .max = 255),
+    FIELD(wording, seo_description, TEXT, .nullable = true, .max = 1000),
+    END_SHAPE
+};
+
+/* The same, but a category has a name. */
+static const struct field category_wording[] = {
+    SHAPE(wording, "CategoryTranslation"),
+    FIELD(wording, locale, TEXT, .hidden = true, .format = LOCALE),
+    { .name = "name", .type = TEXT, .at = AT(wording, title, TEXT),
+      .required = true, .min = 1, .max = 255 },
+    FIELD(wording, slug, TEXT, .format = SLUG, .min = 1, .max = 255,
+          .doc = "Made from the name when it is not given"),
+    FIELD(wording, description, TEXT, .nullable = true, .format = HTML,
+          .max = DESCRIPTION_MAX),
+    FIELD(wording, seo_title, TEXT, .nullable = true, .max = 255),
+    FIELD(wording, seo_description, TEXT, .nullable = true, .max = 1000),
+    END_SHAPE
+};
+
+const struct field staff_option[] = {
+    SHAPE(staff_option, "ProductOption"),
+    FIELD(staff_option, id, UUID, .prefix = "opt", .internal = true),
+    FIELD(staff_option, name, TEXT, .required = true, .min = 1, .max = 255),
+    FIELD(staff_option, values, TEXTS, .max = 250,
+          .doc = "In the order of showing; variants may bring more"),
+    END_SHAPE
+};
+
+const struct field staff_media[] = {
+    SHAPE(staff_media, "ProductMedia"),
+    FIELD(staff_media, id, UUID, .prefix = "med", .internal = true),
+    FIELD(staff_media, url, TEXT, .required = true, .format = URL, .min = 1,
+          .max = 2000),
+    FIELD(staff_media, alt, TEXT, .nullable = true, .max = 500),
+    FIELD(staff_media, kind, TEXT, .one_of = media_kinds,
+          .doc = "image when it is not given"),
+    FIELD(staff_media, width, INT, .nullable = true, .min = 1,
+          .max = 100000),
+    FIELD(staff_media, height, INT, .nullable = true, .min = 1,
+          .max = 100000),
+    END_SHAPE
+};
+
+/* What a body and a patch of a variant may set. */
+#define VARIANT_MEMBERS                                                       \
+    FIELD(staff_variant, options, TEXTS, .max = 3,                            \
+          .doc = "A value of each option, in the options' order"),            \
+    FIELD(staff_variant, sku, TEXT, .nullable = true, .format = SKU,          \
+          .min = 1, .max = 255),                                              \
+    FIELD(staff_variant, barcode, TEXT, .nullable = true, .format = SKU,      \
+          .min = 1, .max = 255),                                              \
+    FIELD(staff_variant, position, INT, .min = 1, .max = 10000,               \
+          .doc = "Order of showing; the last when it is not given"),          \
+    FIELD(staff_variant, media_id, UUID, .prefix = "med", .nullable = true),  \
+    FIELD(staff_variant, weight_grams, INT, .max = 100000000),                \
+    FIELD(staff_variant, taxable, BOOL, .on = true),                          \
+    FIELD(staff_variant, requires_shipping, BOOL, .on = true),                \
+    FIELD(staff_variant, in_stock, BOOL, .on = true)
+
+const struct field staff_variant[] = {
+    SHAPE(staff_variant, "AdminVariant"),
+    FIELD(staff_variant, id, UUID, .prefix = "var", .internal = true),
+    FIELD(staff_variant, product_id, UUID, .prefix = "prod",
+          .internal = true),
+    FIELD(staff_variant, status, TEXT, .internal = true,
+          .doc = "active or archived"),
+    FIELD(staff_variant, value_ids, UUIDS, .hidden = true),
+    VARIANT_MEMBERS,
+    FIELD(staff_variant, version, INT, .internal = true),
+    FIELD(staff_variant, created_at, STAMP, .internal = true),
+    FIELD(staff_variant, updated_at, STAMP, .internal = true),
+    FIELD(staff_variant, page_key, TEXTS, .hidden = true),
+    END_SHAPE
+};
+
+const struct field staff_product[] = {
+    SHAPE(staff_product, "AdminProduct"),
+    FIELD(staff_product, id, UUID, .prefix = "prod", .internal = true),
+    FIELD(staff_product, status, TEXT, .one_of = product_statuses,
+          .doc = "draft when it is not given; active is for sale"),
+    WORDING(staff_product, title, "title", .required = true, .min = 1,
+            .max = 255, .doc = "In the shop's default language"),
+    WORDING(staff_product, slug, "slug", .format = SLUG, .min = 1,
+            .max = 255, .doc = "Made from the title when it is not given"),
+    WORDING(staff_product, description, "description", .nullable = true,
+            .format = HTML, .max = DESCRIPTION_MAX, .brief = true),
+    WORDING(staff_product, seo_title, "seo_title", .nullable = true,
+            .max = 255, .brief = true),
+    WORDING(staff_product, seo_description, "seo_description",
+            .nullable = true, .max = 1000, .brief = true),
+    FIELD(staff_product, translations, LIST, .of = wording, .key = "locale",
+          .max = 50, .brief = true, .doc = "By language"),
+    FIELD(staff_product, vendor, TEXT, .nullable = true, .max = 255),
+    FIELD(staff_product, type, TEXT, .nullable = true, .max = 255),
+    FIELD(staff_product, tags, TEXTS, .max = 250),
+    FIELD(staff_product, options, LIST, .of = staff_option, .max = 3,
+          .brief = true),
+    FIELD(staff_product, variants, LIST, .of = staff_variant,
+          .max = BODY_VARIANTS_MAX, .brief = true,
+          .doc = "The first 250; all of them have a list of their own"),
+    FIELD(staff_product, media, LIST, .of = staff_media, .max = 250,
+          .brief = true),
+    FIELD(staff_product, category_ids, UUIDS, .prefix = "cat", .max = 50,
+          .brief = true),
+    FIELD(staff_product, version, INT, .internal = true),
+    FIELD(staff_product, created_at, STAMP, .internal = true),
+    FIELD(staff_product, updated_at, STAMP, .internal = true),
+    FIELD(staff_product, published_at, STAMP, .internal = true),
+    FIELD(staff_product, archived_at, STAMP, .internal = true),
+    FIELD(staff_product, page_key, TEXTS, .hidden = true),
+    END_SHAPE
+};
+
+/* Options and variants have addresses of their own. */
+const struct field staff_product_patch[] = {
+    SHAPE(staff_product, "AdminProductPatch"),
+    FIELD(staff_product, status, TEXT, .one_of = product_statuses),
+    WORDING(staff_product, title, "title", .min = 1, .max = 255),
+    WORDING(staff_product, slug, "slug", .format = SLUG, .min = 1,
+            .max = 255, .doc = "The former one becomes a redirect"),
+    WORDING(staff_product, description, "description", .nullable = true,
+            .format = HTML, .max = DESCRIPTION_MAX),
+    WORDING(staff_product, seo_title, "seo_title", .nullable = true,
+            .max = 255),
+    WORDING(staff_product, seo_description, "seo_description",
+            .nullable = true, .max = 1000),
+    FIELD(staff_product, translations, LIST, .of = wording, .key = "locale",
+          .max = 50, .doc = "By language; null drops one"),
+    FIELD(staff_product, vendor, TEXT, .nullable = true, .max = 255),
+    FIELD(staff_product, type, TEXT, .nullable = true, .max = 255),
+    FIELD(staff_product, tags, TEXTS, .max = 250),
+    FIELD(staff_product, media, LIST, .of = staff_media, .max = 250),
+    FIELD(staff_product, category_ids, UUIDS, .prefix = "cat", .max = 50),
+    END_SHAPE
+};
+
+const struct field staff_product_filter[] = {
+    SHAPE(staff_product_filter, "AdminProductFilter"),
+    FIELD(staff_product_filter, status, TEXT, .one_of = all_statuses),
+    FIELD(staff_product_filter, q, TEXT, .min = 1, .max = 255,
+          .doc = "A SKU, or the beginning of a slug"),
+    FIELD(staff_product_filter, updated_after, STAMP),
+    END_SHAPE
+};
+
+#define CATEGORY_MEMBERS                                                      \
+    FIELD(staff_category, parent_id, UUID, .prefix = "cat",                   \
+          .nullable = true, .doc = "Null at the top"),                        \
+    FIELD(staff_category, status, TEXT, .one_of = category_statuses,          \
+          .doc = "hidden: no page of its own"),                               \
+    WORDING(staff_category, slug, "slug", .format = SLUG, .min = 1,           \
+            .max = 255, .doc = "Made from the name when it is not given"),    \
+    WORDING(staff_category, description, "description", .nullable = true,     \
+            .format = HTML, .max = DESCRIPTION_MAX, .brief = true),           \
+    WORDING(staff_category, seo_title, "seo_title", .nullable = true,         \
+            .max = 255, .brief = true),                                       \
+    WORDING(staff_category, seo_description, "seo_description",               \
+            .nullable = true, .max = 1000, .brief = true),                    \
+    FIELD(staff_category, translations, LIST, .of = category_wording,         \
+          .key = "locale", .max = 50, .brief = true, .doc = "By language")
+
+#define CATEGORY_PLACE                                                        \
+    { .name = "position", .type = INT, .at = AT(staff_category, place, INT),  \
+      .nullable = true, .max = 100000,                                        \
+      .doc = "Place among its siblings, from 0; null is the last" }
+
+const struct field staff_category[] = {
+    SHAPE(staff_category, "AdminCategory"),
+    FIELD(staff_category, id, UUID, .prefix = "cat", .internal = true),
+    WORDING(staff_category, title, "name", .required = true, .min = 1,
+            .max = 255, .doc = "In the shop's default language"),
+    CATEGORY_MEMBERS,
+    FIELD(staff_category, position, TEXT, .hidden = true),
+    FIELD(staff_category, version, INT, .internal = true),
+    FIELD(staff_category, created_at, STAMP, .internal = true),
+    FIELD(staff_category, updated_at, STAMP, .internal = true),
+    FIELD(staff_category, page_key, TEXTS, .hidden = true),
+    END_SHAPE
+};
+
+const struct field staff_category_new[] = {
+    SHAPE(staff_category, "AdminCategoryInput"),
+    WORDING(staff_category, title, "name", .required = true, .min = 1,
+            .max = 255, .doc = "In the shop's default language"),
+    CATEGORY_MEMBERS,
+    CATEGORY_PLACE,
+    END_SHAPE
+};
+
+const struct field staff_category_patch[] = {
+    SHAPE(staff_category, "AdminCategoryPatch"),
+    WORDING(staff_category, title, "name", .min = 1, .max = 255),
+    CATEGORY_MEMBERS,
+    CATEGORY_PLACE,
+    END_SHAPE
+};
+
+const struct field staff_category_move[] = {
+    SHAPE(staff_category, "AdminCategoryMove"),
+    FIELD(staff_category, parent_id, UUID, .prefix = "cat",
+          .required = true, .nullable = true, .doc = "Null at the top"),
+    CATEGORY_PLACE,
+    END_SHAPE
+};
+
+const struct field staff_category_filter[] = {
+    SHAPE(staff_category_filter, "AdminCategoryFilter"),
+    FIELD(staff_category_filter, parent_id, UUID, .prefix = "cat"),
+    FIELD(staff_category_filter, status, TEXT,
+          .one_of = all_category_statuses),
+    END_SHAPE
+};
+
+const struct field product_held[] = {
+    SHAPE(product_held, "ProductHeld"),
+    FIELD(product_held, id, UUID),
+    FIELD(product_held, status, TEXT),
+    FIELD(product_held, version, INT),
+    END_SHAPE
+};
+
+const struct field variant_values[] = {
+    SHAPE(variant_values, "VariantValues"),
+    FIELD(variant_values, value_ids, UUIDS),
+    FIELD(variant_values, n_options, INT),
+    FIELD(variant_values, n_variants, INT),
+    END_SHAPE
+};
+
+const struct field category_held[] = {
+    SHAPE(category_held, "CategoryHeld"),
+    FIELD(category_held, id, UUID),
+    FIELD(category_held, status, TEXT),
+    FIELD(category_held, position, TEXT),
+    END_SHAPE
+};
+
+
+/* --- problems ------------------------------------------------------------ */
+
+const struct problem slug_taken = {
+    409, "slug_taken", "Another one has this slug in this language.",
+};
+const struct problem unknown_language = {
+    422, "unknown_locale", "The shop does not speak this language.",
+};
+const struct problem unknown_category = {
+    422, "unknown_category", "There is no such category.",
+};
+const struct problem unknown_media = {
+    422, "unknown_media", "The product has no such picture.",
+};
+const struct problem product_archived = {
+    409, "product_archived", "The product is archived; restore it first.",
+};
+const struct problem product_not_archived = {
+    409, "product_not_archived", "The product is not archived.",
+};
+const struct problem sku_taken = {
+    409, "sku_taken", "Another variant has this SKU.",
+};
+const struct problem combination_taken = {
+    409, "combination_taken", "Another variant has these options.",
+};
+const struct problem too_many_variants = {
+    409, "too_many_variants", "A product has at most 2000 variants.",
+};
+const struct problem variant_is_only = {
+    409, "variant_is_only",
+    "A product without options has this one variant.",
+};
+const struct problem variant_archived = {
+    409, "variant_archived", "The variant is archived; restore it first.",
+};
+const struct problem variant_not_archived = {
+    409, "variant_not_archived", "The variant is not archived.",
+};
+const struct problem category_cycle = {
+    409, "category_cycle", "A category cannot be moved below itself.",
+};
+const struct problem category_too_deep = {
+    409, "category_too_deep", "Categories lie at most 16 deep.",
+};
+const struct problem category_has_children = {
+    409, "category_has_children",
+    "There are categories below; move or archive them first.",
+};
+const struct problem category_archived = {
+    409, "category_archived", "The category is archived; restore it first.",
+};
+const struct problem category_not_archived = {
+    409, "category_not_archived", "The category is not archived.",
+};
+
+const struct constraint catalog_constraints[] = {
+    { "slugs_slug", &slug_taken, "/slug" },
+    { "products_handle", &slug_taken, "/slug" },
+    { "categories_handle", &slug_taken, "/slug" },
+    { "slugs_locale_fkey", &unknown_language, "" },
+    { "product_i18n_locale_fkey", &unknown_language, "" },
+    { "category_i18n_locale_fkey", &unknown_language, "" },
+    { "product_categories_category_id_fkey", &unknown_category,
+      "/category_ids" },
+    { "variants_sku", &sku_taken, "/sku" },
+    { "variants_option_key", &combination_taken, "/options" },
+    { "variants_media", &unknown_media, "/media_id" },
+    { "categories_parent_id_fkey", &unknown_category, "/parent_id" },
+    { "categories_no_cycle", &category_cycle, "/parent_id" },
+    { "categories_depth", &category_too_deep, "/parent_id" },
+    { NULL, NULL, NULL }
+};
