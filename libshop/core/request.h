@@ -82,8 +82,11 @@ struct request {
     unsigned                attempts;   /* begun                             */
     bool                    waiting;    /* yielded, to be woken              */
     bool                    in_tx;      /* statements go to `tx`             */
+    bool                    answered;   /* what fails now is not told        */
     bool                    tx_asked;   /* `tx` was acquired, or refused     */
     struct tx               tx;
+    const struct db_wait   *broken;     /* the first statement of `tx` that  */
+    const char             *broken_by;  /* failed, and its name              */
     struct task            *task;       /* on a pool thread, or NULL         */
 
     struct match            match;

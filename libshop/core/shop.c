@@ -57,6 +57,8 @@ attempt_again(struct request *rq)
     attempt_end(rq);
     rq->tx = (struct tx) { 0 };
     rq->in_tx = rq->tx_asked = rq->once_begun = rq->waiting = false;
+    rq->answered = false;
+    rq->broken = NULL;
     rq->once = (struct query) { 0 };
     rq->once_key = rq->cursor = NULL;
     rq->page = (struct page) { 0 };
