@@ -258,12 +258,14 @@ kept_key(struct request *rq)
 }
 
 
-static void
-fill_end(void *data)
+void
+kept_leave(struct request *rq)
 {
-    struct request *rq = data;
+    struct cache_key *k = &rq->keep.fill_key;
 
-    cache_fill_end(&rq->shop->cache, &rq->keep.fill_key);
+    if (k->text != NULL)
+        cache_fill_end(&rq->shop->cache, k);
+    k->text = NULL;
 }
 
 
@@ -277,8 +279,6 @@ fill_begin(struct request *rq)
         return false;
 
     rq->keep.fill_key = rq->keep.key;
-    if (arena_cleanup(&rq->attempt, fill_end, rq) == NULL)
-        fill_end(rq);
 
     return true;
 }

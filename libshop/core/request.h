@@ -128,8 +128,10 @@ _Noreturn void request_leave(struct request *rq, enum request_state state);
 /* On the coroutine: wait so long. */
 void request_pause(struct request *rq, uint32_t ms);
 
-/* The attempt is over, its task is not (offload.c). */
-void task_leave(struct request *rq);
+/* The request is over: true when its task is not, and will free it
+ * (offload.c). */
+bool task_leave(struct request *rq);
+void request_free(struct request *rq);
 
 /* --- stages (serve.c, context.c, body.c) --- */
 void serve(void *rq);
@@ -172,6 +174,9 @@ bool kept_serve_old(struct request *rq);
 /* On the coroutine: wait while somebody else makes the same answer; true when
  * it is staged. */
 bool kept_fill(struct request *rq);
+
+/* Somebody else may make it. */
+void kept_leave(struct request *rq);
 
 void kept_store(struct request *rq);
 void kept_gzip(struct request *rq);             /* waits                     */
