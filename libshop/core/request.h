@@ -50,6 +50,7 @@ struct staged {
 struct keeping {
     struct cache_key  key;              /* text NULL: nothing                */
     uint64_t          born;             /* clock before the first row        */
+    uint64_t          settings_born;    /* of the settings that it follows   */
     uint64_t          until_ms;         /* UINT64_MAX: no bound              */
     cache_tag_t       tags[CACHE_MAX_TAGS];
     size_t            n;                /* more than CACHE_MAX_TAGS: too many */
