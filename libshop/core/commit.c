@@ -73,7 +73,7 @@ request_tx(struct request *rq)
 static _Noreturn void
 run_again(struct request *rq, const struct problem *p)
 {
-    if (rq->attempts >= TX_ATTEMPTS)
+    if (rq->answered || rq->attempts >= TX_ATTEMPTS)
         fail(rq, p);
 
     COUNT(rq->shop, TX_AGAIN, 1);
@@ -122,12 +122,19 @@ fail_constraint(struct request *rq, const struct constraint *c)
 }
 
 
-/* PostgreSQL's words never reach a client: they may hold values. */
+/* PostgreSQL's words never reach a client: they may hold values.  Of a
+ * transaction the first failure is told, whichever was waited for. */
 _Noreturn void
 fail_database(struct request *rq, const char *statement,
               const struct db_wait *w)
 {
-    const struct constraint *c = constraint_named(w->constraint);
+    const struct constraint *c;
+
+    if (w->outcome == DB_ERROR && rq->broken != NULL) {
+        w = rq->broken;
+        statement = rq->broken_by;
+    }
+    c = constraint_named(w->constraint);
 
     if (w->outcome == DB_BUSY)
         fail(rq, &overloaded);
@@ -211,16 +218,14 @@ hold(struct request *rq)
 /* --- commit -------------------------------------------------------------- */
 
 
-/* COMMIT did not happen: whoever stored the key first has the answer; and a
- * constraint that is checked at the end is refused here. */
+/* COMMIT did not happen: whoever stored the key first has the answer; a
+ * statement that nobody waited for has failed; or a constraint that is checked
+ * at the end is broken. */
 static _Noreturn void
 refused(struct request *rq)
 {
-    const struct db_wait *w = sql_wait(&rq->once);
-
-    if (w != NULL && w->outcome == DB_ERROR)
-        run_again(rq, &contention);
-    if (rq->tx.commit == TX_ABORTED)
+    if (rq->broken != NULL ? rq->broken == sql_wait(&rq->once)
+                           : rq->tx.commit == TX_ABORTED)
         run_again(rq, &contention);
     rq->tx.wait.outcome = DB_ERROR;
     fail_database(rq, "COMMIT", &rq->tx.wait);

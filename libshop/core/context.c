@@ -77,9 +77,13 @@ settings_refresh(struct request *rq, const struct domain *d)
 
     if (s->data != NULL && s->asked_ms != 0
         && shop_now_ms(rq->shop) - s->asked_ms < LOADING_MS)
+    {
         rq->keep.key.text = NULL;
-    else
-        settings_load(rq, d);
+        return;
+    }
+    settings_load(rq, d);
+    if (rq->route->flags & CACHED)
+        kept_key(rq);
 }
 
 
@@ -128,6 +132,7 @@ context_choose(struct request *rq)
     if (d == NULL || rq->route->axes == 0)
         return NULL;
     settings_refresh(rq, d);
+    rq->keep.settings_born = rq->shop->settings.born;
 
     p = context_of(rq->shop, rq->route,
                    rq->in->header[SHOP_H_ACCEPT_LANGUAGE], rq->context.locale,

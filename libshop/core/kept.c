@@ -252,6 +252,7 @@ kept_key(struct request *rq)
     char  *copy;
     size_t n = key_text(rq->shop, rq->route, rq->in, text);
 
+    rq->keep.key.text = NULL;
     rq->keep.until_ms = UINT64_MAX;
     rq->keep.gzip = takes_gzip(rq->in->header[SHOP_H_ACCEPT_ENCODING]);
     copy = n == 0 ? NULL : arena_copy(&rq->attempt, text, n);
@@ -260,12 +261,14 @@ kept_key(struct request *rq)
 }
 
 
-static void
-fill_end(void *data)
+void
+kept_leave(struct request *rq)
 {
-    struct request *rq = data;
+    struct cache_key *k = &rq->keep.fill_key;
 
-    cache_fill_end(&rq->shop->cache, &rq->keep.fill_key);
+    if (k->text != NULL)
+        cache_fill_end(&rq->shop->cache, k);
+    k->text = NULL;
 }
 
 
@@ -279,27 +282,29 @@ fill_begin(struct request *rq)
         return false;
 
     rq->keep.fill_key = rq->keep.key;
-    if (arena_cleanup(&rq->attempt, fill_end, rq) == NULL)
-        fill_end(rq);
 
     return true;
 }
 
 
 /* One makes the answer, the others wait for it; and when that one takes too
- * long, each makes its own. */
+ * long, each makes its own.  Who may make it looks once more: the last one may
+ * have ended between his look and his claim. */
 bool
 kept_fill(struct request *rq)
 {
     struct cache_entry e;
+    bool               mine = false;
 
     COUNT(rq->shop, CACHE_MISSES, 1);
     rq->keep.state = "miss";
     if (rq->keep.key.text == NULL)
         return false;
 
-    for (unsigned i = 0; i < FILL_LOOKS && !fill_begin(rq); i++) {
-        request_pause(rq, FILL_LOOK_MS);
+    for (unsigned i = 0; i < FILL_LOOKS && !mine; i++) {
+        mine = fill_begin(rq);
+        if (!mine)
+            request_pause(rq, FILL_LOOK_MS);
         if (look(rq, 0, &e) == CACHE_FRESH) {
             stage_entry(rq, &e, "hit");
             return true;
@@ -323,6 +328,27 @@ head_add(struct buf *b, const char *name, size_t n, const char *value,
 }
 
 
+/* Has the handler said what the answer is made from, and is nothing newer
+ * known of the settings that chose its language and currency? */
+static bool
+is_tagged(struct request *rq)
+{
+    struct keeping *k = &rq->keep;
+    cache_tag_t     settings = cache_tag("store", 5);
+
+    if (k->n == 0)
+        return false;
+    if (rq->route->axes == 0)
+        return k->n <= CACHE_MAX_TAGS;
+
+    tag(rq, "store");
+
+    return k->n <= CACHE_MAX_TAGS
+           && cache_good(&rq->shop->cache, k->settings_born, &settings, 1);
+}
+
+
+/* What names no tag would never be known to be old. */
 void
 kept_store(struct request *rq)
 {
@@ -331,7 +357,7 @@ kept_store(struct request *rq)
     struct cache_entry  e = { .status = s->status, .born = k->born };
     struct buf          head;
 
-    if (k->key.text == NULL || s->status != 200 || k->n > CACHE_MAX_TAGS)
+    if (k->key.text == NULL || s->status != 200 || !is_tagged(rq))
         return;
 
     kept_gzip(rq);

@@ -2,7 +2,8 @@
  * offload.c - a handler's work on a pool thread.
  *
  * A request may be abandoned while the thread still works on what lies in its
- * arena: the arena is then the task's, and goes when the thread is done.
+ * arenas, or in rows that it read: then it is answered at once, and its memory
+ * goes when the thread is done.
  *
  * offload() fails the request; the rest returns nothing.
  */
@@ -15,8 +16,8 @@ struct task {
     shop_job_t        job;
     void            (*work)(void *arg);
     void             *arg;
-    struct request   *rq;               /* NULL: it left meanwhile           */
-    struct arena      arena;            /* of the one that left              */
+    struct request   *rq;
+    bool              left;             /* nothing but its memory is there   */
 };
 
 
@@ -34,26 +35,27 @@ done(shop_job_t *j)
 {
     struct task    *t = j->ctx;
     struct request *rq = t->rq;
+    bool            left = t->left;
 
-    arena_reset(&t->arena);
     shop_env.release(t);
-    if (rq != NULL) {
-        rq->task = NULL;
+    rq->task = NULL;
+    if (left)
+        request_free(rq);
+    else
         request_wake(rq);
-    }
 }
 
 
-void
+bool
 task_leave(struct request *rq)
 {
     if (rq->task == NULL)
-        return;
+        return false;
 
-    rq->task->rq = NULL;
-    rq->task->arena = rq->attempt;
-    rq->attempt = (struct arena) { 0 };
-    rq->task = NULL;
+    rq->task->left = true;
+    rq->waiting = false;
+
+    return true;
 }
 
 

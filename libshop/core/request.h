@@ -50,6 +50,7 @@ struct staged {
 struct keeping {
     struct cache_key  key;              /* text NULL: nothing                */
     uint64_t          born;             /* clock before the first row        */
+    uint64_t          settings_born;    /* of the settings that it follows   */
     uint64_t          until_ms;         /* UINT64_MAX: no bound              */
     cache_tag_t       tags[CACHE_MAX_TAGS];
     size_t            n;                /* more than CACHE_MAX_TAGS: too many */
@@ -82,8 +83,11 @@ struct request {
     unsigned                attempts;   /* begun                             */
     bool                    waiting;    /* yielded, to be woken              */
     bool                    in_tx;      /* statements go to `tx`             */
+    bool                    answered;   /* what fails now is not told        */
     bool                    tx_asked;   /* `tx` was acquired, or refused     */
     struct tx               tx;
+    const struct db_wait   *broken;     /* the first statement of `tx` that  */
+    const char             *broken_by;  /* failed, and its name              */
     struct task            *task;       /* on a pool thread, or NULL         */
 
     struct match            match;
@@ -126,8 +130,10 @@ _Noreturn void request_leave(struct request *rq, enum request_state state);
 /* On the coroutine: wait so long. */
 void request_pause(struct request *rq, uint32_t ms);
 
-/* The attempt is over, its task is not (offload.c). */
-void task_leave(struct request *rq);
+/* The request is over: true when its task is not, and will free it
+ * (offload.c). */
+bool task_leave(struct request *rq);
+void request_free(struct request *rq);
 
 /* --- stages (serve.c, context.c, body.c) --- */
 void serve(void *rq);
@@ -170,6 +176,9 @@ bool kept_serve_old(struct request *rq);
 /* On the coroutine: wait while somebody else makes the same answer; true when
  * it is staged. */
 bool kept_fill(struct request *rq);
+
+/* Somebody else may make it. */
+void kept_leave(struct request *rq);
 
 void kept_store(struct request *rq);
 void kept_gzip(struct request *rq);             /* waits                     */

@@ -278,6 +278,7 @@ change(struct request *rq)
 }
 
 
+/* A read is not refused because nobody could note who made it. */
 static void
 show(struct request *rq)
 {
@@ -289,6 +290,7 @@ show(struct request *rq)
     if (kept)
         kept_store(rq);
     if (is_news(rq)) {
+        rq->answered = true;
         rq->in_tx = true;
         note_caller(rq);
         commit(rq);
@@ -331,7 +333,7 @@ is_outage(const struct problem *p)
 _Noreturn void
 fail(struct request *rq, const struct problem *p)
 {
-    if (!is_outage(p) || !kept_serve_old(rq))
+    if (!rq->answered && (!is_outage(p) || !kept_serve_old(rq)))
         stage_problem(rq, p);
     request_leave(rq, FAILED);
 }

@@ -44,7 +44,6 @@ static void
 attempt_end(struct request *rq)
 {
     rq->shop->ops->timer_del(rq->shop->host, &rq->pause);
-    task_leave(rq);
     arena_reset(&rq->attempt);
     db_tx_end(&rq->tx);
 }
@@ -57,6 +56,8 @@ attempt_again(struct request *rq)
     attempt_end(rq);
     rq->tx = (struct tx) { 0 };
     rq->in_tx = rq->tx_asked = rq->once_begun = rq->waiting = false;
+    rq->answered = false;
+    rq->broken = NULL;
     rq->once = (struct query) { 0 };
     rq->once_key = rq->cursor = rq->place = NULL;
     rq->page = (struct page) { 0 };
@@ -77,6 +78,16 @@ attempt_again(struct request *rq)
 }
 
 
+/* The shop may have closed meanwhile. */
+void
+request_free(struct request *rq)
+{
+    arena_reset(&rq->attempt);
+    arena_reset(&rq->perm);
+    shop_env.release(rq);
+}
+
+
 static void
 request_end(struct request *rq)
 {
@@ -88,9 +99,11 @@ request_end(struct request *rq)
     *rq->prev = rq->next;
     if (rq->next != NULL)
         rq->next->prev = rq->prev;
-    attempt_end(rq);
-    arena_reset(&rq->perm);
-    shop_env.release(rq);
+    kept_leave(rq);
+    if (!task_leave(rq)) {
+        attempt_end(rq);
+        request_free(rq);
+    }
     shop->count[COUNT_CORO_LIVE] = shop->coros.live;
 }
 
@@ -309,7 +322,6 @@ request_begin(struct request *rq)
     if (rq->route == NULL)
         return &not_found;
 
-    rq->match.methods = 0;
     if ((rq->route->flags & TX) && own_copy(rq) != SHOP_OK)
         return &out_of_memory;
 
@@ -345,6 +357,8 @@ submit(struct request *rq, shop_call_t **out)
     const struct problem *p = request_begin(rq);
 
     if (p != NULL) {
+        if (rq->route != NULL)
+            rq->match.methods = 0;
         answer_at_once(rq, p);
         return SHOP_OK;
     }

@@ -17,6 +17,7 @@
 struct running {
     struct db_wait   wait;
     struct request  *rq;
+    const char      *name;
     const char      *values[PARAMS_MAX];
     unsigned         slot;
     uint64_t         since_us;
@@ -66,12 +67,19 @@ sql_statements_check(char *error, size_t size)
 }
 
 
+/* Results come in order: what follows the first failure of a transaction says
+ * only that it was aborted. */
 static void
 wake(struct db_wait *w)
 {
     struct running *r = w->ctx;
+    struct request *rq = r->rq;
 
-    request_wake(r->rq);
+    if (rq->in_tx && rq->broken == NULL && w->outcome == DB_ERROR) {
+        rq->broken = w;
+        rq->broken_by = r->name;
+    }
+    request_wake(rq);
 }
 
 
@@ -130,6 +138,7 @@ sql_start(struct request *rq, struct query *q, const struct stmt *st,
 
     *q = (struct query) { .rq = rq, .entry = r, .stmt = st };
     r->rq = rq;
+    r->name = st->name;
     r->slot = call.slot;
     r->wait.wake = wake;
     r->wait.ctx = r;

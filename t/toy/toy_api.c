@@ -94,7 +94,8 @@ toy_show(struct request *rq)
 }
 
 
-/* GET /api/v1/toys/:toy/untagged: forgets to say what it is made from. */
+/* GET /api/v1/toys/:toy/private, which is not kept; and .../untagged, which
+ * is, but forgets to say what it is made from. */
 static void
 toy_untagged(struct request *rq)
 {
@@ -264,6 +265,8 @@ static const struct route toy_routes[] = {
       .view = toy },
     { GET, "/api/v1/toys/:toy/shout", toy_shout, PUBLIC, CACHED,
       .query = job },
+    { GET, "/api/v1/toys/:toy/private", toy_untagged, MAY(products_read),
+      .view = toy },
     { POST, "/api/v1/toys", toy_create, MAY(products_write) | MAY(prices_write),
       TX | ONCE, .body = toy, .view = toy, .status = 201 },
     { PATCH, "/api/v1/toys/:toy", toy_change, PUBLIC, TX | ONCE | IF_MATCH,

@@ -126,6 +126,7 @@ sub answer_to {
     my ($conn, $method) = @_;
     my $res = $conn->read_response($method // 'POST');
 
+    $conn->close;
     $res->{json} = eval { JSON::PP->new->utf8->decode($res->{body}) };
     return $res;
 }
@@ -153,6 +154,9 @@ sub commits_wait {
         . sql_value('SELECT current_database()')
         . ' SET synchronous_commit = on');
     standby_names('nobody');
+    my $lost = counter('db_lost_total');
+    my $n = pg_kill("application_name LIKE 'shop-tx%'");
+    wait_for(sub { counter('db_lost_total') >= $lost + $n }, 'new sessions');
 }
 
 
