@@ -154,3 +154,5 @@ UPDATE products p
 
 INSERT INTO import_changed (product_id)
 SELECT DISTINCT product_id FROM import_change ORDER BY product_id;
+
+ANALYZE import_changed;

@@ -21,7 +21,6 @@ SELECT handle, min(line), count(*) FILTER (WHERE is_variant),
  WHERE handle IS NOT NULL
  GROUP BY handle;
 
--- Temporary tables get none by themselves.
 ANALYZE import_row, import_first;
 
 INSERT INTO import_fault (line, name, reason, handle)
@@ -70,6 +69,8 @@ SELECT DISTINCT ON (r.handle, o.n) r.handle, o.n, o.name, r.line
                             (3, r.option3_name)) o (n, name)
  WHERE NOT f.plain AND o.name IS NOT NULL
  ORDER BY r.handle, o.n, r.line;
+
+ANALYZE import_name;
 
 INSERT INTO import_fault (line, name, reason, handle)
 SELECT b.line, 'option' || b.n || '_name',

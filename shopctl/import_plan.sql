@@ -21,6 +21,8 @@ SELECT coalesce(p.id, shop_uuid7()), f.handle, f.line, p.id IS NULL,
        AND t.locale = r.default_locale
  ORDER BY f.line;
 
+ANALYZE import_product;
+
 INSERT INTO import_fault (line, name, reason, handle)
 SELECT p.line, 'price', 'is not in the file, and the product is new', p.handle
   FROM import_product p
@@ -61,6 +63,8 @@ UPDATE import_option i SET id = o.id, renamed = true
    AND NOT EXISTS (SELECT FROM import_option x WHERE x.id = o.id);
 
 UPDATE import_option SET id = shop_uuid7(), is_new = true WHERE id IS NULL;
+
+ANALYZE import_option;
 
 INSERT INTO import_value (product_id, option_id, n, value, position, id,
                           is_new)
@@ -104,7 +108,7 @@ SELECT f.id, f.url,
   LEFT JOIN media m ON m.product_id = f.id AND m.url = f.url
  WHERE h.image_src;
 
-ANALYZE import_product, import_option, import_value, import_image;
+ANALYZE import_value, import_image;
 
 INSERT INTO import_variant (line, product_id, position, value_ids, sku, is_new)
 SELECT r.line, p.id,
@@ -192,6 +196,8 @@ SELECT i.id, i.product_id, p.id, r.price, w.compare_at,
  WHERE r.price IS NOT NULL
    AND (p.amount, p.compare_at) IS DISTINCT FROM (r.price, w.compare_at);
 
+ANALYZE import_price;
+
 INSERT INTO import_change (product_id, part, action)
 SELECT id, 'details', CASE WHEN is_new THEN 'created' ELSE 'updated' END
   FROM import_product_want
@@ -245,3 +251,5 @@ INSERT INTO import_change (product_id, part, action)
 SELECT product_id, 'prices',
        CASE WHEN price_id IS NULL THEN 'created' ELSE 'updated' END
   FROM import_price;
+
+ANALYZE import_change;

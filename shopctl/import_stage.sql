@@ -19,7 +19,7 @@ SET jit = off;
 -- A row of the file, its cells checked and in their types. A cell that is
 -- wrong is null here and stands in the last two columns instead.
 CREATE TEMP TABLE import_row (
-    line              integer NOT NULL,
+    line              integer PRIMARY KEY,
     handle            text,
     slug              text,
     is_variant        boolean NOT NULL,
