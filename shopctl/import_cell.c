@@ -29,6 +29,8 @@ struct decimal {
 };
 
 
+/* The sentence ends with the row.  Formats never cut a character: they bound
+ * what they show by shown(). */
 static const char *
 reason(struct import_cell *cell, const char *format, ...)
 {
@@ -64,6 +66,7 @@ shown(const char *text, size_t len)
 }
 
 
+/* The cell, as far as it may be shown, and what is wrong with it. */
 static const char *
 wrong(struct import_cell *cell, const char *what)
 {
@@ -72,6 +75,7 @@ wrong(struct import_cell *cell, const char *what)
 }
 
 
+/* PostgreSQL reads it again; both sides agree on 64 bits. */
 static const char *
 integer(struct import_cell *cell, int64_t v)
 {
@@ -81,6 +85,7 @@ integer(struct import_cell *cell, int64_t v)
 }
 
 
+/* Blanks at the ends mean nothing in any cell, and hide in spreadsheets. */
 static void
 trim(const char **text, size_t *len)
 {
@@ -94,6 +99,8 @@ trim(const char **text, size_t *len)
 /* --- texts ---------------------------------------------------------------- */
 
 
+/* The limit is the table's, in characters as there: what passes here does not
+ * fail in the middle of COPY. */
 static const char *
 take_text(struct import_cell *cell)
 {
@@ -134,6 +141,7 @@ import_slug(struct arena *a, const char *handle)
 }
 
 
+/* Refused here and not when the address is made: here its line is known. */
 static const char *
 take_handle(struct import_cell *cell)
 {
@@ -165,6 +173,7 @@ take_html(struct import_cell *cell)
 }
 
 
+/* At most TAGS_MAX of them: a search is enough. */
 static bool
 has_tag(const struct texts *tags, const char *tag)
 {
@@ -230,6 +239,8 @@ take_category(struct import_cell *cell)
 /* --- words ---------------------------------------------------------------- */
 
 
+/* Shopify writes true or TRUE.  Other words would be guesses, and a wrong guess
+ * puts a draft up for sale. */
 static const char *
 take_bool(struct import_cell *cell)
 {
@@ -331,6 +342,8 @@ read_decimal(const char *text, int digits, struct decimal *d)
 }
 
 
+/* Digits that the currency does not have are refused, not rounded: they say
+ * that the file is in another currency than is thought. */
 static const char *
 take_price(struct import_cell *cell)
 {
@@ -393,6 +406,7 @@ take_quantity(struct import_cell *cell)
 }
 
 
+/* The table's bounds. */
 static const char *
 take_position(struct import_cell *cell)
 {

@@ -143,6 +143,7 @@ map_field(struct import *in, size_t i, const char *text, size_t len,
 }
 
 
+/* Said under the heading that is missing, as there is no other place. */
 static bool
 require(struct import *in, const char *heading, struct import_faults *faults)
 {
@@ -155,6 +156,8 @@ require(struct import *in, const char *heading, struct import_faults *faults)
 }
 
 
+/* Headings are trimmed: whoever types them by hand leaves blanks.  With a fault
+ * here no row could be understood, so the caller reads no further. */
 bool
 import_map(struct import *in, const struct import_record *record,
            struct import_faults *faults)

@@ -71,6 +71,7 @@ import_csv_open(struct ctl *ctl, const char *path)
 }
 
 
+/* Standard input is not ours to close. */
 void
 import_csv_close(struct import_csv *csv)
 {
@@ -82,6 +83,8 @@ import_csv_close(struct import_csv *csv)
 }
 
 
+/* For the progress bar only: a pipe has none, and a file may grow while it is
+ * read. */
 int64_t
 import_csv_size(const struct import_csv *csv)
 {
@@ -89,6 +92,8 @@ import_csv_size(const struct import_csv *csv)
 }
 
 
+/* What was read ahead does not count, or the bar would be full while the last
+ * rows are still on their way. */
 int64_t
 import_csv_done(const struct import_csv *csv)
 {
@@ -117,6 +122,8 @@ field_ended(void *text, size_t len, void *data)
 }
 
 
+/* Called from within csv_parse(), so the record is only marked here and handed
+ * out when that has returned. */
 static void
 record_ended(int c, void *data)
 {
@@ -174,6 +181,7 @@ count_line(struct import_csv *csv, char end)
 }
 
 
+/* libcsv passes over such lines without a word; they start no record. */
 static bool
 is_blank(const char *text, size_t n)
 {
@@ -186,6 +194,8 @@ is_blank(const char *text, size_t n)
 }
 
 
+/* The line is the one that is about to be given to libcsv; it is counted only
+ * afterwards. */
 static void
 record_starts(struct import_csv *csv)
 {
@@ -229,6 +239,8 @@ finish(struct import_csv *csv)
 }
 
 
+/* A read of no bytes is the end of the file; what is in the chunk otherwise
+ * comes first. */
 static const char *
 advance(struct import_csv *csv)
 {
@@ -236,6 +248,8 @@ advance(struct import_csv *csv)
 }
 
 
+/* The fields of the record before go with the arena.  After IMPORT_BROKEN
+ * libcsv is lost, and nothing more can be read. */
 enum import_read
 import_csv_next(struct import_csv *csv, struct import_record **record,
                 const char **why)

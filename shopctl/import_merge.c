@@ -30,6 +30,8 @@ static const char *const others[] = {
 };
 
 
+/* A unique or foreign key is broken only by rows that came after the plan was
+ * made: it has looked for all others. */
 static bool
 is_others(const char *state)
 {
@@ -61,6 +63,7 @@ ask(struct import *in, const char *sql)
 }
 
 
+/* For statements whose rows nobody needs; several may stand in one text. */
 static bool
 run(struct import *in, const char *sql)
 {
@@ -72,6 +75,7 @@ run(struct import *in, const char *sql)
 }
 
 
+/* One row with one number. */
 static bool
 ask_count(struct import *in, const char *sql, int64_t *count)
 {
@@ -86,6 +90,7 @@ ask_count(struct import *in, const char *sql, int64_t *count)
 }
 
 
+/* Kept in `in`, as the report needs it too. */
 static bool
 count_faults(struct import *in)
 {
@@ -133,6 +138,8 @@ refresh(struct import *in, struct progress *bar, int64_t changed)
 }
 
 
+/* Nothing to be changed: then nothing is written, not even a version number.
+ * COMMIT is part of it, so that the bar ends when all is done. */
 static bool
 apply(struct import *in)
 {
@@ -157,6 +164,8 @@ apply(struct import *in)
 }
 
 
+/* The rows are locked before the plan is made, and stay as the plan saw them.
+ * A dry run is read-only: that it changes nothing is PostgreSQL's promise. */
 static bool
 check_and_plan(struct import *in)
 {
@@ -168,6 +177,8 @@ check_and_plan(struct import *in)
 }
 
 
+/* The report comes after COMMIT, never before: the temporary tables outlive it,
+ * but not a rollback. */
 static int
 merge_once(struct import *in)
 {

@@ -45,6 +45,8 @@ settings_of(struct import *in, PGresult *res)
 }
 
 
+/* The tables are made outside of the transaction, so that it can be tried again
+ * without reading the file again. */
 static int
 prepare(struct import *in)
 {
@@ -93,6 +95,7 @@ insert_columns(struct import *in)
 }
 
 
+/* From here to end_copy() the connection takes rows and nothing else. */
 static bool
 start_copy(struct import *in)
 {
@@ -170,6 +173,8 @@ copy_rows(struct import *in, struct progress *bar)
 }
 
 
+/* What was sent before a failure is dropped with the session; end_copy() is
+ * called all the same, as it has the server's reason. */
 static bool
 copy(struct import *in, const struct import_faults *faults, long line)
 {

@@ -25,6 +25,8 @@ typedef void (*row_writer)(struct report *r, const PGresult *res, int row);
 /* --- writing -------------------------------------------------------------- */
 
 
+/* The buffer begins anew on an empty arena: a list of any length takes the
+ * memory of one. */
 static void
 flush(struct report *r)
 {
@@ -46,6 +48,7 @@ comma(struct report *r)
 }
 
 
+/* A fault of the file as a whole has no column: null. */
 static void
 quoted(struct report *r, const PGresult *res, int row, int col)
 {
@@ -96,6 +99,7 @@ fault_line(struct report *r, const PGresult *res, int row)
 }
 
 
+/* Numbers below each other; ctl_say() keeps silent where it was asked to. */
 static void
 count_line(struct report *r, const PGresult *res, int row)
 {
@@ -104,6 +108,8 @@ count_line(struct report *r, const PGresult *res, int row)
 }
 
 
+/* Faults go to standard error, so that they are seen when the rest is piped
+ * away. */
 static bool
 report_text(struct report *r, bool applied)
 {
@@ -130,6 +136,7 @@ report_text(struct report *r, bool applied)
 /* --- JSON ----------------------------------------------------------------- */
 
 
+/* Lines are numbers already in PostgreSQL's text. */
 static void
 fault_json(struct report *r, const PGresult *res, int row)
 {
@@ -163,6 +170,7 @@ product_json(struct report *r, const PGresult *res, int row)
 }
 
 
+/* A list and not an object: parts and actions may grow. */
 static void
 count_json(struct report *r, const PGresult *res, int row)
 {
@@ -175,6 +183,7 @@ count_json(struct report *r, const PGresult *res, int row)
 }
 
 
+/* NULL instead of a statement: the list is there, and empty. */
 static bool
 list_json(struct report *r, const char *name, const char *sql,
           row_writer write)
@@ -189,6 +198,7 @@ list_json(struct report *r, const char *name, const char *sql,
 }
 
 
+/* Not an error: most exports have dozens of columns that say nothing here. */
 static void
 unused_json(struct report *r)
 {
@@ -204,6 +214,7 @@ unused_json(struct report *r)
 }
 
 
+/* Always the same members, so that scripts need not ask which are there. */
 static bool
 report_json(struct report *r, bool applied)
 {
@@ -231,6 +242,7 @@ report_json(struct report *r, bool applied)
 }
 
 
+/* Errors of stdout are main()'s to find. */
 int
 import_report(struct import *in, bool applied)
 {

@@ -18,6 +18,7 @@ struct row {
 };
 
 
+/* From the same table as the values, so the order cannot differ. */
 const char *
 import_copy_statement(struct import *in)
 {
@@ -37,6 +38,8 @@ import_copy_statement(struct import *in)
 /* --- the cells ------------------------------------------------------------ */
 
 
+/* A row counts as a variant also when the cell that makes it one is wrong:
+ * otherwise that one fault would bring others about. */
 static bool
 take_cell(struct import *in, const struct import_field *field, int c,
           struct row *row)
@@ -82,6 +85,7 @@ take_cells(struct import *in, const struct import_record *record,
 }
 
 
+/* A handle that is wrong is not empty as well. */
 static bool
 has_fault(const struct row *row, const char *name)
 {
@@ -98,6 +102,7 @@ has_fault(const struct row *row, const char *name)
 /* --- COPY ----------------------------------------------------------------- */
 
 
+/* COPY's text form: \N is null, and four characters need a backslash. */
 static void
 add_text(struct buf *b, const char *text)
 {
@@ -118,6 +123,8 @@ add_text(struct buf *b, const char *text)
 }
 
 
+/* The order is that of import_copy_statement().  libpq keeps what the socket
+ * does not take, and blocks when that becomes much. */
 static bool
 send_row(struct import *in, long line, const char *slug, const struct row *row)
 {
@@ -152,6 +159,7 @@ send_row(struct import *in, long line, const char *slug, const struct row *row)
 }
 
 
+/* For what is wrong with the file and not with a row. */
 bool
 import_row_faults(struct import *in, long line,
                   const struct import_faults *faults)

@@ -46,6 +46,7 @@ static const char help[] =
     "column by column.\n";
 
 
+/* Reading and merging have said what went wrong. */
 static int
 import(struct import *in)
 {
@@ -55,6 +56,8 @@ import(struct import *in)
 }
 
 
+/* The struct is static, as it has room for the widest file, and stacks are
+ * small; a program runs one command. */
 static int
 run(struct ctl *ctl, int argc, char **argv)
 {
