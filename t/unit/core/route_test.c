@@ -36,6 +36,7 @@ handler(struct request *rq)
     { .method = m, .path = "/things", .handler = handler, .may = PUBLIC,      \
       ##__VA_ARGS__ }
 
+
 static void
 assert_fault(const struct route *r, const char *sentence)
 {
