@@ -58,8 +58,9 @@ first_ones(2, q{
     END LOOP;
 });
 my $retries = counter('tx_retries_total');
-my @both = (ask('POST', "/api/v1/toys/$one/transfers", { to => $two, amount => 3 }),
-            ask('POST', "/api/v1/toys/$two/transfers", { to => $one, amount => 5 }));
+my @both = (
+    ask('POST', "/api/v1/toys/$one/transfers", { to => $two, amount => 3 }),
+    ask('POST', "/api/v1/toys/$two/transfers", { to => $one, amount => 5 }));
 is(answer_to($_)->{status}, 204, 'one of a deadlock succeeds') for @both;
 ok(counter('tx_retries_total') > $retries, 'one was run again');
 is(quantity($one), 102, 'each had one effect, here');
@@ -98,9 +99,12 @@ is_problem(transfer($one, $two), 503, 'contention');
 sql('ROLLBACK');
 
 # Connections that go before COMMIT, in the middle of a statement.
-my $kill = 'PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(9);';
+my $kill = q{
+    PERFORM pg_terminate_backend(pg_backend_pid());
+    PERFORM pg_sleep(9);
+};
 first_ones(2, $kill);
-is(transfer($one, $two)->{status}, 204, 'connections that went are not noticed');
+is(transfer($one, $two)->{status}, 204, 'connections that went: unseen');
 is(quantity($one), 98, 'there is one effect');
 first_ones(3, $kill);
 is_problem(transfer($one, $two), 503, 'database_unavailable');

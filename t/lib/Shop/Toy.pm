@@ -25,6 +25,7 @@ our @EXPORT = qw(start_toys make_toy toy_id toy_name counter ask answer_to
 
 my $copy = "$ENV{SHOP_TEST_DIR}/toys";
 my $made = 0;
+my $standby;
 
 
 # As start_shop().
@@ -148,8 +149,12 @@ END
 
 
 # From now on every COMMIT of the application is done, and its answer held
-# back, until commits_go(): it waits for a standby that does not exist.
+# back, until commits_go(): it waits for a standby that does not exist.  The
+# setting is the server's, so one test at a time has it.
 sub commits_wait {
+    open $standby, '>', "$ENV{SHOP_TEST_DIR}/standby.lock"
+        or die "standby.lock: $!";
+    flock $standby, LOCK_EX or die "standby.lock: $!";
     sql_as('postgres', 'ALTER ROLE shop_app IN DATABASE '
         . sql_value('SELECT current_database()')
         . ' SET synchronous_commit = on');
@@ -162,6 +167,7 @@ sub commits_wait {
 
 sub commits_go {
     standby_names('');
+    close $standby;
 }
 
 
