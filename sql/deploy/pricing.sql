@@ -96,7 +96,11 @@ CREATE TABLE prices (
         min_quantity WITH =, valid WITH &&)
 );
 
-CREATE INDEX prices_by_variant ON prices (variant_id, currency);
+-- Holds all that choosing a price asks for, so that it is read alone: else the
+-- planner prefers the index of the constraint, whose tree takes ten times as
+-- many pages for one variant.
+CREATE INDEX prices_by_variant ON prices (variant_id, currency, min_quantity)
+    INCLUDE (id, price_list_id, amount, compare_at, valid, created_at);
 CREATE INDEX prices_by_list ON prices (price_list_id, id);
 
 COMMENT ON TABLE prices IS 'Amounts of a price list';

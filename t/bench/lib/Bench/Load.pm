@@ -118,11 +118,15 @@ sub pgbench {
         map { [ /^progress: ([\d.]+) s, ([\d.]+) tps/ ] }
         grep { /^progress/ } split /\n/, $out;
     my ($n) = $out =~ /actually processed: (\d+)/;
-    die "pgbench said:\n$out" unless @tps && $n;
+    die "pgbench said:\n$out" unless @tps && defined $n;
 
     my $each = $options{each} // 1;
     my $rate = 0;
     $rate += $_ / @tps for @tps;
+
+    # Many clients may not have made their plans within a short look.
+    return { rate => 0, worker => 0, backend => 0, client => 0 }
+        if $rate == 0;
     return {
         rate    => $rate * $each,
         worker  => 0,

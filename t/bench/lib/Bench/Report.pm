@@ -91,6 +91,12 @@ sub figures {
 }
 
 
+# Microseconds an answer, of whoever had a part in it.
+sub all_cpu {
+    return median(map { $_->{worker} + $_->{backend} + $_->{client} } @_);
+}
+
+
 sub commas {
     my $n = reverse sprintf '%.0f', $_[0];
 

@@ -258,8 +258,12 @@ sub against_pgbench {
         what => $row{what}, figure => 'rate', least => $row{least},
         against => 'pgbench, the same ' . counted($rival),
         ours => $outcomes[0], theirs => $outcomes[1],
-        note => sprintf('%d workers, %d clients of pgbench; %d texts of one '
-            . 'answer compared%s', $a + 1, $bench->{clients}[$b], $compared,
+        note => sprintf('%s, %d clients of pgbench; processor time an '
+            . 'answer, of all together: %.2f of pgbench\'s; %d texts of one '
+            . 'answer compared%s', ('one worker', 'two workers')[$a],
+            $bench->{clients}[$b],
+            Bench::Report::all_cpu(@{ $outcomes[0] })
+            / Bench::Report::all_cpu(@{ $outcomes[1] }), $compared,
             $ceiling));
 }
 
@@ -309,6 +313,7 @@ sub best {
     my ($bench, @runs) = @_;
     my @rates = map { $_->($bench->{look})->{rate} } @runs;
     my ($best) = sort { $rates[$b] <=> $rates[$a] } 0 .. $#rates;
+    die "nothing was answered in $bench->{look} s\n" if $rates[$best] == 0;
 
     print STDERR '    looking for the best: ', join(' ',
         map { Bench::Report::commas($_) } @rates), "\n";
