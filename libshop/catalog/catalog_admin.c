@@ -107,64 +107,71 @@ const struct field staff_variant[] = {
     END_SHAPE
 };
 
+/* What can be set with a product, be changed, and is shown. */
+#define PRODUCT_MEMBERS                                                       \
+    WORDING(staff_product, description, "description", .nullable = true,      \
+            .format = HTML, .max = DESCRIPTION_MAX, .brief = true),           \
+    WORDING(staff_product, seo_title, "seo_title", .nullable = true,          \
+            .max = 255, .brief = true),                                       \
+    WORDING(staff_product, seo_description, "seo_description",                \
+            .nullable = true, .max = 1000, .brief = true),                    \
+    FIELD(staff_product, translations, LIST, .of = wording, .key = "locale",  \
+          .max = 50, .brief = true, .doc = "By language"),                    \
+    FIELD(staff_product, vendor, TEXT, .nullable = true, .max = 255),         \
+    FIELD(staff_product, type, TEXT, .nullable = true, .max = 255),           \
+    FIELD(staff_product, tags, TEXTS, .max = 250),                            \
+    FIELD(staff_product, media, LIST, .of = staff_media, .max = 250,          \
+          .brief = true),                                                     \
+    FIELD(staff_product, category_ids, UUIDS, .prefix = "cat", .max = 50,     \
+          .brief = true)
+
+/* With the product; later they have addresses of their own. */
+#define PRODUCT_PARTS                                                         \
+    FIELD(staff_product, options, LIST, .of = staff_option, .max = 3,         \
+          .brief = true),                                                     \
+    FIELD(staff_product, variants, LIST, .of = staff_variant,                 \
+          .max = BODY_VARIANTS_MAX, .brief = true,                            \
+          .doc = "The first 250; all of them have a list of their own")
+
 const struct field staff_product[] = {
     SHAPE(staff_product, "AdminProduct"),
-    FIELD(staff_product, id, UUID, .prefix = "prod", .internal = true),
+    FIELD(staff_product, id, UUID, .prefix = "prod"),
+    FIELD(staff_product, status, TEXT, .one_of = all_statuses,
+          .required = true),
+    WORDING(staff_product, title, "title",
+            .doc = "In the shop's default language"),
+    WORDING(staff_product, slug, "slug"),
+    PRODUCT_MEMBERS,
+    PRODUCT_PARTS,
+    FIELD(staff_product, version, INT),
+    FIELD(staff_product, created_at, STAMP),
+    FIELD(staff_product, updated_at, STAMP),
+    FIELD(staff_product, published_at, STAMP),
+    FIELD(staff_product, archived_at, STAMP),
+    FIELD(staff_product, page_key, TEXTS, .hidden = true),
+    END_SHAPE
+};
+
+const struct field staff_product_new[] = {
+    SHAPE(staff_product, "AdminProductInput"),
     FIELD(staff_product, status, TEXT, .one_of = product_statuses,
           .doc = "draft when it is not given; active is for sale"),
     WORDING(staff_product, title, "title", .required = true, .min = 1,
             .max = 255, .doc = "In the shop's default language"),
     WORDING(staff_product, slug, "slug", .format = SLUG, .min = 1,
             .max = 255, .doc = "Made from the title when it is not given"),
-    WORDING(staff_product, description, "description", .nullable = true,
-            .format = HTML, .max = DESCRIPTION_MAX, .brief = true),
-    WORDING(staff_product, seo_title, "seo_title", .nullable = true,
-            .max = 255, .brief = true),
-    WORDING(staff_product, seo_description, "seo_description",
-            .nullable = true, .max = 1000, .brief = true),
-    FIELD(staff_product, translations, LIST, .of = wording, .key = "locale",
-          .max = 50, .brief = true, .doc = "By language"),
-    FIELD(staff_product, vendor, TEXT, .nullable = true, .max = 255),
-    FIELD(staff_product, type, TEXT, .nullable = true, .max = 255),
-    FIELD(staff_product, tags, TEXTS, .max = 250),
-    FIELD(staff_product, options, LIST, .of = staff_option, .max = 3,
-          .brief = true),
-    FIELD(staff_product, variants, LIST, .of = staff_variant,
-          .max = BODY_VARIANTS_MAX, .brief = true,
-          .doc = "The first 250; all of them have a list of their own"),
-    FIELD(staff_product, media, LIST, .of = staff_media, .max = 250,
-          .brief = true),
-    FIELD(staff_product, category_ids, UUIDS, .prefix = "cat", .max = 50,
-          .brief = true),
-    FIELD(staff_product, version, INT, .internal = true),
-    FIELD(staff_product, created_at, STAMP, .internal = true),
-    FIELD(staff_product, updated_at, STAMP, .internal = true),
-    FIELD(staff_product, published_at, STAMP, .internal = true),
-    FIELD(staff_product, archived_at, STAMP, .internal = true),
-    FIELD(staff_product, page_key, TEXTS, .hidden = true),
+    PRODUCT_MEMBERS,
+    PRODUCT_PARTS,
     END_SHAPE
 };
 
-/* Options and variants have addresses of their own. */
 const struct field staff_product_patch[] = {
     SHAPE(staff_product, "AdminProductPatch"),
     FIELD(staff_product, status, TEXT, .one_of = product_statuses),
     WORDING(staff_product, title, "title", .min = 1, .max = 255),
     WORDING(staff_product, slug, "slug", .format = SLUG, .min = 1,
             .max = 255, .doc = "The former one becomes a redirect"),
-    WORDING(staff_product, description, "description", .nullable = true,
-            .format = HTML, .max = DESCRIPTION_MAX),
-    WORDING(staff_product, seo_title, "seo_title", .nullable = true,
-            .max = 255),
-    WORDING(staff_product, seo_description, "seo_description",
-            .nullable = true, .max = 1000),
-    FIELD(staff_product, translations, LIST, .of = wording, .key = "locale",
-          .max = 50, .doc = "By language; null drops one"),
-    FIELD(staff_product, vendor, TEXT, .nullable = true, .max = 255),
-    FIELD(staff_product, type, TEXT, .nullable = true, .max = 255),
-    FIELD(staff_product, tags, TEXTS, .max = 250),
-    FIELD(staff_product, media, LIST, .of = staff_media, .max = 250),
-    FIELD(staff_product, category_ids, UUIDS, .prefix = "cat", .max = 50),
+    PRODUCT_MEMBERS,
     END_SHAPE
 };
 
@@ -180,10 +187,6 @@ const struct field staff_product_filter[] = {
 #define CATEGORY_MEMBERS                                                      \
     FIELD(staff_category, parent_id, UUID, .prefix = "cat",                   \
           .nullable = true, .doc = "Null at the top"),                        \
-    FIELD(staff_category, status, TEXT, .one_of = category_statuses,          \
-          .doc = "hidden: no page of its own"),                               \
-    WORDING(staff_category, slug, "slug", .format = SLUG, .min = 1,           \
-            .max = 255, .doc = "Made from the name when it is not given"),    \
     WORDING(staff_category, description, "description", .nullable = true,     \
             .format = HTML, .max = DESCRIPTION_MAX, .brief = true),           \
     WORDING(staff_category, seo_title, "seo_title", .nullable = true,         \
@@ -193,6 +196,12 @@ const struct field staff_product_filter[] = {
     FIELD(staff_category, translations, LIST, .of = category_wording,         \
           .key = "locale", .max = 50, .brief = true, .doc = "By language")
 
+#define CATEGORY_INPUT                                                        \
+    FIELD(staff_category, status, TEXT, .one_of = category_statuses,          \
+          .doc = "hidden: no page of its own"),                               \
+    WORDING(staff_category, slug, "slug", .format = SLUG, .min = 1,           \
+            .max = 255, .doc = "Made from the name when it is not given")
+
 #define CATEGORY_PLACE                                                        \
     { .name = "position", .type = INT, .at = AT(staff_category, place, INT),  \
       .nullable = true, .max = 100000,                                        \
@@ -200,14 +209,17 @@ const struct field staff_product_filter[] = {
 
 const struct field staff_category[] = {
     SHAPE(staff_category, "AdminCategory"),
-    FIELD(staff_category, id, UUID, .prefix = "cat", .internal = true),
-    WORDING(staff_category, title, "name", .required = true, .min = 1,
-            .max = 255, .doc = "In the shop's default language"),
+    FIELD(staff_category, id, UUID, .prefix = "cat"),
+    FIELD(staff_category, status, TEXT, .one_of = all_category_statuses,
+          .required = true),
+    WORDING(staff_category, title, "name",
+            .doc = "In the shop's default language"),
+    WORDING(staff_category, slug, "slug"),
     CATEGORY_MEMBERS,
     FIELD(staff_category, position, TEXT, .hidden = true),
-    FIELD(staff_category, version, INT, .internal = true),
-    FIELD(staff_category, created_at, STAMP, .internal = true),
-    FIELD(staff_category, updated_at, STAMP, .internal = true),
+    FIELD(staff_category, version, INT),
+    FIELD(staff_category, created_at, STAMP),
+    FIELD(staff_category, updated_at, STAMP),
     FIELD(staff_category, page_key, TEXTS, .hidden = true),
     END_SHAPE
 };
@@ -216,6 +228,7 @@ const struct field staff_category_new[] = {
     SHAPE(staff_category, "AdminCategoryInput"),
     WORDING(staff_category, title, "name", .required = true, .min = 1,
             .max = 255, .doc = "In the shop's default language"),
+    CATEGORY_INPUT,
     CATEGORY_MEMBERS,
     CATEGORY_PLACE,
     END_SHAPE
@@ -224,6 +237,7 @@ const struct field staff_category_new[] = {
 const struct field staff_category_patch[] = {
     SHAPE(staff_category, "AdminCategoryPatch"),
     WORDING(staff_category, title, "name", .min = 1, .max = 255),
+    CATEGORY_INPUT,
     CATEGORY_MEMBERS,
     CATEGORY_PLACE,
     END_SHAPE

@@ -143,6 +143,7 @@ extern const struct field staff_option[];
 extern const struct field staff_media[];
 extern const struct field staff_variant[];
 extern const struct field staff_product[];
+extern const struct field staff_product_new[];
 extern const struct field staff_product_patch[];
 extern const struct field staff_category[];
 extern const struct field staff_category_patch[];

@@ -186,11 +186,14 @@ RETURNING id, status, version;
 
 -- sql_lists_by_hand() none
 -- Once for all the statements that make a product, not once for each.
-SELECT set_config('shop.listing', 'manual', true);
+SELECT FROM set_config('shop.listing', 'manual', true);
 
 -- sql_lists_refresh(id uuid) none
-SELECT listing_refresh(ARRAY[:id::uuid]),
-       product_prices_refresh(ARRAY[:id::uuid]);
+SELECT FROM listing_refresh(ARRAY[:id::uuid]);
+
+-- sql_lists_by_price_refresh(id uuid) none
+-- Behind the other, which says where the product is listed.
+SELECT FROM product_prices_refresh(ARRAY[:id::uuid]);
 
 -- sql_staff_options(owner uuid) many struct staff_option
 SELECT o.id, o.name,
@@ -383,7 +386,7 @@ SELECT c.id, c.parent_id, c.status, c.position, t.name, s.slug,
 -- sql_categories_lock_tree() none
 -- The lock of the trigger, but before any row: one change of the tree at a
 -- time, and the places of siblings stand still meanwhile.
-SELECT pg_advisory_xact_lock(hashtext('categories'), 0);
+SELECT FROM pg_advisory_xact_lock(hashtext('categories'), 0);
 
 -- sql_category_hold(id uuid) maybe struct category_held
 SELECT id, status, position FROM categories

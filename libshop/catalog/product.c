@@ -213,6 +213,7 @@ product_insert(struct request *rq, const struct staff_product *p)
     product_media_put(rq, p);
     product_categories_put(rq, p);
     sql_lists_refresh(rq, p->id);
+    sql_lists_by_price_refresh(rq, p->id);
     product_touch(rq, p->id);
 }
 
