@@ -120,6 +120,7 @@ lane_init(struct db *db, struct db_lane *l)
 {
     unsigned i = (unsigned) (l - db->lane);
 
+    l->is_read = true;
     l->db = db;
     l->shop = db->shop;
     if (i < db->n_read) {

@@ -74,6 +74,7 @@ struct db_lane {
     struct entries     sent;
     unsigned           in_flight;       /* queries among `sent`              */
     unsigned           flight_max;
+    bool               is_read;         /* its statements are counted        */
     uint64_t           prepared[SLOTS_MAX / 64];
 
     /* Of transactions: DB_ROWS it is there, DB_DOWN it could not be made,

@@ -159,7 +159,7 @@ send_one(struct db_lane *l, struct db_entry *e)
     }
     entry_push(&l->sent, e);
     l->in_flight++;
-    if (l->changed == NULL) {
+    if (l->is_read) {
         COUNT(l->shop, READ_SENT, 1);
         COUNT(l->shop, READ_FLIGHT, 1);
     }
@@ -196,7 +196,7 @@ send_batch(struct db_lane *l)
         if (alone)
             break;
     }
-    if (l->changed == NULL)
+    if (l->is_read)
         COUNT(l->shop, READ_SYNCS, 1);
 
     return mark_sent(l, ENTRY_SYNC) != NULL && PQpipelineSync(l->pg) == 1;
@@ -340,7 +340,7 @@ entry_done(struct db_lane *l)
         return;
     }
     l->in_flight--;
-    if (l->changed == NULL)
+    if (l->is_read)
         COUNT(l->shop, READ_FLIGHT, -1);
     query_done(l, e);
 }
