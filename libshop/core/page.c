@@ -13,7 +13,6 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #define MAC        16
 #define KEYS_MAX   4
@@ -21,15 +20,52 @@
 #define LIMIT_MAX  100
 
 
-/* The MAC under one of the two secrets; false when there is none. */
+/* Fetching the algorithm costs more than the MAC of a cursor: once a shop. */
+int
+cursors_open(struct shop *shop)
+{
+    char        digest[] = "SHA256";
+    OSSL_PARAM  params[] = {
+        OSSL_PARAM_construct_utf8_string("digest", digest, 0),
+        OSSL_PARAM_construct_end()
+    };
+    EVP_MAC    *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    bool        good = hmac != NULL;
+
+    for (unsigned i = 0; i < 2 && good; i++) {
+        shop_str_t secret = shop->conf.cursor_secret[i];
+
+        if (secret.len == 0)
+            continue;
+        shop->mac[i] = EVP_MAC_CTX_new(hmac);
+        good = shop->mac[i] != NULL
+               && EVP_MAC_init(shop->mac[i], (const uint8_t *) secret.data,
+                               secret.len, params) == 1;
+    }
+    EVP_MAC_free(hmac);
+
+    return good ? SHOP_OK : SHOP_E_NOMEM;
+}
+
+
+void
+cursors_close(struct shop *shop)
+{
+    EVP_MAC_CTX_free(shop->mac[0]);
+    EVP_MAC_CTX_free(shop->mac[1]);
+}
+
+
+/* The MAC under one of the two secrets; false when there is none.  Nothing
+ * waits between its parts, so one context serves all. */
 static bool
 mac_of(struct request *rq, unsigned which, const uint8_t *data, size_t n,
        uint8_t out[MAC])
 {
-    shop_str_t   secret = rq->shop->conf.cursor_secret[which];
+    EVP_MAC_CTX *mac = rq->shop->mac[which];
     struct buf   b;
     uint8_t      full[EVP_MAX_MD_SIZE];
-    unsigned     len = 0;
+    size_t       len = 0;
 
     buf_init(&b, &rq->attempt, 256);
     buf_str(&b, rq->route->path);
@@ -38,9 +74,9 @@ mac_of(struct request *rq, unsigned which, const uint8_t *data, size_t n,
     buf_char(&b, '\0');
     buf_add(&b, (const char *) data, n);
 
-    if (secret.len == 0 || b.failed
-        || HMAC(EVP_sha256(), secret.data, (int) secret.len,
-                (const uint8_t *) b.data, b.len, full, &len) == NULL)
+    if (mac == NULL || b.failed || EVP_MAC_init(mac, NULL, 0, NULL) != 1
+        || EVP_MAC_update(mac, (const uint8_t *) b.data, b.len) != 1
+        || EVP_MAC_final(mac, full, &len, sizeof(full)) != 1)
         return false;
     memcpy(out, full, MAC);
 

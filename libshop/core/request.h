@@ -194,6 +194,8 @@ void answer_send(struct request *rq);
 bool etag_known(shop_str_t if_none_match, shop_str_t etag);
 
 /* --- cursors (page.c) --- */
+int cursors_open(struct shop *shop);
+void cursors_close(struct shop *shop);
 void page_parse(struct request *rq, const char *name, const char *value,
                 size_t n);
 const struct problem *cursor_parse(struct request *rq);

@@ -12,7 +12,6 @@
 #include "shop.h"
 
 #define PATH_PARAMS_MAX  4
-#define SEGMENTS_MAX     12
 
 struct routes;                          /* the tree                          */
 

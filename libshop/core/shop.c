@@ -541,10 +541,13 @@ shop_open(shop_t **out, const shop_conf_t *conf, const shop_host_ops_t *ops,
 
     rc = conf_copy(shop, conf);
     if (rc == SHOP_OK)
+        rc = cursors_open(shop);
+    if (rc == SHOP_OK)
         rc = memory_open(shop);
     if (rc == SHOP_OK)
         rc = db_open(&shop->db, shop);
     if (rc != SHOP_OK) {
+        cursors_close(shop);
         cache_leave(&shop->cache);
         arena_reset(&shop->arena);
         shop_env.release(shop);
@@ -573,6 +576,7 @@ shop_close(shop_t *shop)
 
     poll_close(&shop->poller);
     db_close(shop->db);
+    cursors_close(shop);
     cache_leave(&shop->cache);
     coro_pool_done(&shop->coros);
     arena_reset(&shop->settings.arena);

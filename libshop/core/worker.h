@@ -41,6 +41,7 @@ struct shop {
     struct request           *live;
     struct settings           settings;
     struct poller             poller;
+    struct evp_mac_ctx_st    *mac[2];   /* of cursors, by secret             */
     struct sighting           seen[SIGHTINGS];
     bool                      draining;
     uint64_t                 *count;    /* cache_counters()                  */
