@@ -104,7 +104,9 @@ sub pgbench {
     my $used = children_cpu();
     my $pid = fork // die "fork: $!";
     if (!$pid) {
-        $ENV{PGOPTIONS} = '-c plan_cache_mode=force_generic_plan';
+        $ENV{PGOPTIONS} = join ' ', map { "-c $_" }
+            'plan_cache_mode=force_generic_plan', 'jit=off',
+            map { "enable_$_=off" } qw(hashjoin mergejoin seqscan memoize);
         open STDOUT, '>', $log;
         open STDERR, '>&', \*STDOUT;
         exec @command or POSIX::_exit(127);
