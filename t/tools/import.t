@@ -31,6 +31,8 @@ my $full = 'Handle,Title,Body (HTML),Vendor,Type,Tags,Published,'
     . 'Status';
 my $short = 'Handle,Title,Variant SKU,Variant Price';
 
+my $unseen;             # nginx may still have answers from before an import
+
 start_shop();
 
 
@@ -68,6 +70,7 @@ sub import_file {
         exec command($path, @options) or POSIX::_exit(127);
     }
     waitpid $pid, 0;
+    $unseen = 1;
     my $err = slurp("$dir/err");
     $err =~ s/\Q$dir\E\///g;
     return ($? >> 8, slurp("$dir/out"), $err);
@@ -130,6 +133,9 @@ sub row {
 
 sub product {
     my ($slug, $query) = @_;
+
+    polled() if $unseen;
+    $unseen = 0;
     my $product = ok_json(get("/api/v1/products/$slug" . ($query // '')), 200,
                           $slug);
 
@@ -546,8 +552,26 @@ $pid = held_up();
 $holder->commit;
 $holder->disconnect;
 waitpid $pid, 0;
+$unseen = 1;
 is($? . slurp("$dir/err"), '0', 'a product that another made meanwhile');
 is(product('race')->{variants}[0]{price}{amount}, 100, 'gets what it lacks');
+
+# A bar where somebody can see it: standard error is a terminal here.
+file("$short\nbar,Bar,,1\n");
+$pid = fork // die "fork: $!";
+if (!$pid) {
+    open STDIN, '<', '/dev/null';
+    open STDOUT, '>', "$dir/out" or die;
+    exec '/usr/bin/python3', '-c', <<'PYTHON', command("$dir/$name")
+import pty, sys
+sys.exit(pty.spawn(sys.argv[1:]) >> 8)
+PYTHON
+        or POSIX::_exit(127);
+}
+waitpid $pid, 0;
+is($?, 0, 'on a terminal');
+like(slurp("$dir/out"), qr/\rReading \[[ #]*\] .*\rWriting \[/s,
+     'there is a progress bar');
 
 # Memory does not grow with the file: twenty times the rows, the same peak.
 sub peak {
