@@ -171,11 +171,15 @@ piece_length(const struct import_csv *csv)
 }
 
 
-/* Lines end with LF, CRLF or, on old machines, CR. */
+/* Lines end with LF, CRLF or, on old machines, CR.  The LF of a CRLF is a piece
+ * of its own, as a piece ends with the CR. */
 static void
-count_line(struct import_csv *csv, char end)
+count_line(struct import_csv *csv, const char *text, size_t n)
 {
-    if (end == '\r' || (end == '\n' && csv->last != '\r'))
+    char  end = text[n - 1];
+    bool  of_crlf = n == 1 && csv->last == '\r';
+
+    if (end == '\r' || (end == '\n' && !of_crlf))
         csv->line++;
     csv->last = end;
 }
@@ -221,7 +225,7 @@ feed(struct import_csv *csv)
         return "a quote stands within a field: it has to be written twice, and"
                " the field between quotes";
     csv->at += n;
-    count_line(csv, text[n - 1]);
+    count_line(csv, text, n);
 
     return NULL;
 }

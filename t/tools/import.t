@@ -346,6 +346,9 @@ ok(product('cup')->{variants}[0]{in_stock}, 'sold on without stock');
 # --- lines, and other forms of files ---------------------------------------
 
 imports("$short\rmac-1,Mac,,1\rmac-2,Mac,,2\r", 'lines that end with CR');
+refuses("$short\rm,M,,1\nn,N,,1\r\no,O,,one\np,P,,two\r\r\nq,Q,,three",
+        'lines of all kinds', [4, 'Variant Price', qr/"one"/],
+        [5, 'Variant Price', qr/"two"/], [7, 'Variant Price', qr/"three"/]);
 imports("\n\n$short\n\n   \nblank-1,Blank,,1\n\n", 'blank lines');
 imports("$short,,\nwide,Wide,,1,,,,,\nnarrow,Narrow,,1\n",
         'rows longer and shorter than the headings');
