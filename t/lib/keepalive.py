@@ -12,6 +12,7 @@
 import asyncio
 import sys
 
+LIMIT = 30      # seconds; an answer that takes longer will not come
 PATHS = ['/api/v1/store', '/healthz', '/file.txt']
 
 
@@ -36,9 +37,10 @@ async def client(port, think, count, end):
                 reader, writer = await asyncio.open_connection('127.0.0.1',
                                                                port)
             writer.write(f'GET {path} HTTP/1.1\r\nHost: x\r\n\r\n'.encode())
-            stays = await answer(reader)
+            stays = await asyncio.wait_for(answer(reader), LIMIT)
             count[0] += 1
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, EOFError, ValueError,
+                asyncio.TimeoutError) as error:
             count[1] += 1
             count[2].add(repr(error))
             stays = False

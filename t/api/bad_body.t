@@ -1,0 +1,224 @@
+#!/usr/bin/perl
+#
+# bad_body.t - bodies that are wrong: every fault at once with its place, a
+# stable code, nothing written, and a cost that is bounded.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Shop::Test;
+
+my $products = '/api/admin/v1/products';
+my $max = 256 * 1024;
+
+start_shop(workers => 1);
+as_key(qw(products.read products.write));
+
+# --- what cannot be read: 400, with where ---
+
+sub unreadable {
+    my ($name, $bytes, $code) = @_;
+    my $res = post($products, $bytes);
+    my ($fault) = @{ $res->{json}{errors} // [] };
+
+    is_problem($res, 400, 'bad_body');
+    ok(defined $fault->{pointer} && $fault->{code} && $fault->{detail},
+       "$name: says where and what") or diag $res->{body};
+    is($fault->{code}, $code, "$name: $code") if defined $code;
+    return $fault;
+}
+
+for (
+    [ 'nothing', '' ], [ 'blanks', "  \n" ], [ 'a word', 'title' ],
+    [ 'half an object', '{"title":"A"' ], [ 'no value', '{"title":}' ],
+    [ 'a comma too many', '{"title":"A",}' ], [ 'no comma', '{"a":1 "b":2}' ],
+    [ 'quotes', "{'title':'A'}" ], [ 'a comment', '{"title":"A"/* */}' ],
+    [ 'two documents', '{"title":"A"}{}' ], [ 'NaN', '{"title":NaN}' ],
+    [ 'a leading zero', '{"title":"A","x":01}' ], [ 'hex', '{"x":0x1}' ],
+    [ 'a plus', '{"x":+1}' ], [ 'a half number', '{"x":1.}' ],
+    [ 'a BOM', "\xef\xbb\xbf{\"title\":\"A\"}" ],
+    [ 'a line break in a text', "{\"title\":\"A\nB\"}" ],
+    [ 'an escape that is none', '{"title":"\\x41"}' ],
+    [ 'half an escape', '{"title":"\\u00"}' ],
+    [ 'not UTF-8', "{\"title\":\"\xff\"}" ],
+    [ 'an overlong byte', "{\"title\":\"\xc0\x80\"}" ],
+    [ 'a surrogate in bytes', "{\"title\":\"\xed\xa0\x80\"}" ],
+    [ 'a lone surrogate', '{"title":"\\ud800"}' ],
+    [ 'surrogates the wrong way', '{"title":"\\udc00\\ud800"}' ],
+    [ 'NUL', '{"title":"A\\u0000B"}' ],
+    [ 'a byte of NUL', "{\"title\":\"\0\"}" ],
+    [ 'a key that is not UTF-8', "{\"\xff\":1}" ],
+    [ 'a key with NUL', '{"a\\u0000":1}' ],
+    [ 'a key twice', '{"title":"A","title":"B"}' ],
+    [ 'a key twice, escaped', '{"title":"A","t\\u0069tle":"B"}' ],
+    [ 'a key twice, deep', '{"title":"A","media":[{"url":"/a","url":"/b"}]}' ],
+    [ 'ten thousand deep', '[' x 10_000 . ']' x 10_000 ],
+    [ 'ten thousand objects deep', '{"a":' x 10_000 . '1' . '}' x 10_000 ],
+    [ 'deep and no end', '{"title":' . '[' x 10_000 ],
+) {
+    unreadable(@$_);
+}
+
+# The place is that of the first byte which is wrong, for people to find.
+my $fault = unreadable('a position', "{\n  \"title\": \"A\",\n  nonsense\n}");
+like($fault->{detail}, qr/\b(?:line 3|2[0-9]|3[0-9])\b/, 'and its position')
+    or diag $fault->{detail};
+
+# --- what can be read and is wrong: 422, all at once ---
+
+sub wrong {
+    my ($what, @pointers) = @_;
+
+    is_problem(post($products, $what), 422, 'wrong_body', @pointers);
+}
+
+wrong({}, '/title');
+wrong({ title => undef }, '/title');
+wrong({ title => $_ }, '/title') for 1, [], {}, JSON::PP::true;
+wrong({ title => '' }, '/title');
+wrong({ title => 'x' x 256 }, '/title');
+wrong({ title => "\x{e7}" x 256 }, '/title');
+wrong({ title => 'A', status => 'sold' }, '/status');
+wrong({ title => 'A', colour => 'red' }, '/colour');
+wrong({ title => 'A', id => 'prod_x' }, '/id');
+wrong({ title => 'A', version => 1 }, '/version');
+wrong({ title => 'A', slug => 'A B' }, '/slug');
+wrong({ title => 'A', tags => 'x' }, '/tags');
+wrong({ title => 'A', tags => [map { "t$_" } 1 .. 251] }, '/tags/250');
+wrong({ title => 'A', tags => ['a', 1, 'b', undef] }, '/tags/1', '/tags/3');
+wrong({ title => 'A', category_ids => ['prod_' . '0' x 26] },
+      '/category_ids/0');
+wrong({ title => 'A', media => [{ url => 'javascript:x' }] }, '/media/0/url');
+wrong({ title => 'A', media => [{}] }, '/media/0/url');
+wrong({ title => 'A', media => [{ url => '/a', width => 0 }] },
+      '/media/0/width');
+wrong({ title => 'A', media => [{ url => '/a', width => 1.5 }] },
+      '/media/0/width');
+wrong('{"title":"A","media":[{"url":"/a","width":99999999999999999999}]}',
+      '/media/0/width');
+wrong({ title => 'A', 'a/b~c' => 1 }, '/a~1b~0c');
+wrong($_, '') for '[]', '"A"', '1', 'null', 'true';
+wrong({ title => 7, status => 'sold', colour => 1, tags => [2], vendor => [],
+        media => [{ url => '/a', alt => 'x' x 501, x => 1 }] },
+      qw(/title /status /colour /tags/0 /vendor /media/0/alt /media/0/x));
+
+# More faults than anybody reads are cut, not counted in memory.
+my $res = post($products, { map { ("x$_" => 1) } 1 .. 5000 });
+is($res->{status}, 422, 'five thousand members that are unknown');
+cmp_ok(length $res->{body}, '<', 65536, 'a document of bounded size');
+
+# --- media types ---
+
+is_problem(post($products, '{"title":"A"}', 'Content-Type' => $_), 415,
+           'unsupported_media_type')
+    for 'text/plain', 'application/x-www-form-urlencoded', 'application/jsonx',
+        'multipart/form-data; boundary=x', '', 'application/merge-patch+json';
+is_problem(post($products, '{"title":"A"}', 'Content-Encoding' => 'gzip'), 415,
+           'unsupported_media_type');
+is(post($products, '{"title":"Charset"}',
+        'Content-Type' => 'Application/JSON; charset=utf-8')->{status}, 201,
+   'a charset is no other type');
+
+# --- sizes, chunks, files ---
+
+is_problem(post($products, '{"title":"' . 'x' x $max . '"}'), 413,
+           'body_too_large');
+my $most = '{"title":"Most"' . ' ' x ($max - 16) . '}';
+is(post($products, $most)->{status}, 201, 'the most there may be');
+is(request('POST', $products, headers => { 'Transfer-Encoding' => 'chunked' },
+           body => join '', map { sprintf "%x\r\n%s\r\n", length, $_ }
+               '{"ti', 'tle":"', 'Chunks"}', '')->{status}, 201, 'chunks');
+
+# --- nothing of it was written ---
+
+is_deeply([sort map { $_->{title} }
+           @{ ok_json(get("$products?limit=100"), 200)->{data} }],
+          [sort qw(Charset Chunks Most)], 'only what was right is there');
+is(sql_value("SELECT count(*) FROM products"), 3, 'in the tables as well');
+
+# --- the cost ---
+
+sub cpu {
+    return (split ' ', read_file('/proc/' . (workers())[0] . '/schedstat'))[0];
+}
+
+# Per request, in the best of five batches: what else the machine has to do is
+# in all of them.  The answers are looked at by their status alone.
+sub cost {
+    my ($times, $status, @request) = @_;
+    my $best;
+
+    for (1 .. 5) {
+        my $before = cpu();
+        for (1 .. $times) {
+            my $res = request(@request);
+            die "got $res->{body}, not $status\n" if $res->{status} != $status;
+        }
+        my $cost = (cpu() - $before) / $times;
+        $best = $cost if !defined $best || $cost < $best;
+    }
+    return $best;
+}
+
+my $keys = '{' . join(',', map { "\"$_\":1" } 1 .. 25_000) . '}';
+my %costly = (
+    'a body of blanks'      => [ 400, ' ' x $max ],
+    'many keys'             => [ 400, $keys ],
+    'many keys alike'       => [ 400, '{' . join(',', ('"title":1') x 20_000)
+                                      . '}' ],
+    'deep arrays'           => [ 400, '[' x $max ],
+    'deep objects'          => [ 400, '{"a":' x 50_000 ],
+    'a long text'           => [ 422, '{"title":"' . 'x' x 250_000 . '"}' ],
+    'escapes'               => [ 422, '{"title":"' . '\\u0041' x 40_000
+                                      . '"}' ],
+    'a long number'         => [ 422, '{"title":' . '9' x 250_000 . '}' ],
+    'many items'            => [ 400, '{"title":"A","tags":['
+                                      . join(',', ('"a"') x 60_000) . ']}' ],
+    'many wrong items'      => [ 400, '{"title":"A","tags":['
+                                      . join(',', (1) x 120_000) . ']}' ],
+    'many objects'          => [ 400, '{"title":"A","media":['
+                                      . join(',', ('{}') x 80_000) . ']}' ],
+    'no JSON'               => [ 400, 'x' x $max ],
+    'five thousand faults'  => [ 422, '{' . join(',', map { "\"$_\":1" }
+                                                 1 .. 5000) . '}' ],
+    'small, and wrong'      => [ 422, '{"title":1}' ],
+);
+my $ordinary = cost(100, 200, 'GET', '/api/v1/store');
+note(sprintf 'an ordinary GET takes %.0f us', $ordinary / 1000);
+my $kb = own_kb((workers())[0]);
+
+# What is received and refused unread costs what nginx makes of it.
+my $receive = cost(8, 415, 'POST', $products, body => 'x' x $max,
+                   headers => { 'Content-Type' => 'text/plain' }) / $max;
+note(sprintf 'receiving %d bytes costs %.1f', $max,
+     $receive * $max / $ordinary);
+for my $name (sort keys %costly) {
+    my ($status, $body) = @{ $costly{$name} };
+    my $cost = cost(8, $status, 'POST', $products, body => $body);
+    my $ratio = ($cost - $receive * length $body) / $ordinary;
+
+    cmp_ok($ratio, '<', 20, sprintf '%s: %d bytes cost %.1f ordinary GETs '
+        . 'beside %.1f to receive them', $name, length $body, $ratio,
+        $receive * length($body) / $ordinary);
+}
+cmp_ok(own_kb((workers())[0]) - $kb, '<', 4096, 'the worker has not grown');
+
+# A million keys need another limit to come in at all.
+start_shop(workers => 1, http => "client_max_body_size 16m;\n"
+    . "    client_body_buffer_size 16k;");
+as_key(qw(products.read products.write));
+$res = post($products, '{' . join(',', map { "\"$_\":1" } 1 .. 1_000_000)
+                       . '}');
+is_problem($res, 400, 'bad_body');
+is($res->{json}{errors}[0]{code}, 'too_many_members', 'a million keys');
+is(get('/api/v1/store')->{status}, 200, 'and the worker goes on');
+
+# Through a file: the same bytes, and not a byte more or less.
+my $long = '<p>' . join(' ', map { "word$_" } 1 .. 6000) . '</p>';
+my $made = ok_json(post($products, { title => 'File', description => $long }),
+                   201);
+is($made->{description}, $long, 'a body that went through a file is whole');
+
+done();
