@@ -426,12 +426,14 @@ drain(struct db_lane *l)
 }
 
 
-/* A slow one that has nothing to do takes what waits for another. */
+/* A slow one that has nothing to do takes what waits for another; not from one
+ * that is about to send it, which would take it back for ever. */
 static void
 take_over(struct db_lane *l)
 {
     for (struct db_lane *r = l->ring; r != l; r = r->ring) {
-        struct db_entry *e = entry_pop(&r->queue);
+        bool             stuck = r->state != LANE_UP || r->in_flight != 0;
+        struct db_entry *e = stuck ? entry_pop(&r->queue) : NULL;
 
         if (e != NULL) {
             e->lane = l;

@@ -254,6 +254,40 @@ slow_connections_are_exclusive(void **state)
 }
 
 
+static struct asked  asked_next;
+static void         *asked_of;
+
+
+static void
+wake_and_ask(struct db_wait *w)
+{
+    wake(w);
+    ask(asked_of, &asked_next, LANE_SLOW, 6, "SELECT 'next'", NULL);
+}
+
+
+/* A statement for one idle connection, asked for while the other has just
+ * become idle too: only one of them may want it. */
+static void
+idle_slow_connections_do_not_pass_it_on(void **state)
+{
+    struct fixture *f = fixture(state);
+    struct asked    a, b;
+
+    aside(f, "SELECT pg_advisory_lock(1), pg_advisory_lock(2)");
+    ask(f, &a, LANE_SLOW, 1, "SELECT 'a', " BLOCK, "1");
+    ask(f, &b, LANE_SLOW, 4, "SELECT 'b', " BLOCK, "2");
+    b.wait.wake = wake_and_ask;
+    asked_of = f;
+    turn_until_blocked(f, "2");
+    aside(f, "SELECT pg_advisory_unlock(1)");
+    assert_answer(f, &a, "a");
+    aside(f, UNBLOCK);
+    assert_answer(f, &b, "b");
+    assert_answer(f, &asked_next, "next");
+}
+
+
 /* --- connections that go ------------------------------------------------- */
 
 
@@ -493,6 +527,7 @@ core_db_lane_tests(void)
         WITH_DATABASE(a_slow_statement_moves_and_stays_away),
         WITH_DATABASE(slow_statements_have_plans_and_time_of_their_own),
         WITH_DATABASE(slow_connections_are_exclusive),
+        WITH_DATABASE(idle_slow_connections_do_not_pass_it_on),
         WITH_DATABASE(a_draining_worker_connects_for_what_waits_alone),
         WITH_DATABASE(a_draining_worker_gives_up_trying),
         WITH_DATABASE(a_host_that_cannot_watch_leaves_nobody_waiting),
