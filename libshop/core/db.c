@@ -122,6 +122,7 @@ lane_init(struct db *db, struct db_lane *l)
 
     l->db = db;
     l->shop = db->shop;
+    l->counted = true;
     if (i < db->n_read) {
         l->name = "shop-read";
         l->options = COMMON "-c statement_timeout=100 "
@@ -306,6 +307,13 @@ db_slower(struct db *db, unsigned slot)
 
     db->slow_until[slot] = shop_now_ms(db->shop) + SLOW_FOR_MS;
     return l != NULL && l->queue.n < QUEUE_MAX ? l : NULL;
+}
+
+
+void
+db_not_slow(struct db *db, unsigned slot)
+{
+    db->slow_until[slot] = 0;
 }
 
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/env.h"
 #include "core/worker.h"
 
 #undef COUNT
@@ -207,6 +208,36 @@ a_slow_statement_moves_and_stays_away(void **state)
     ask(f, &quick, LANE_READ, 1, sleeps, "0");
     assert_answer(f, &quick, "shop-read");
     assert_int_equal(f->count[COUNT_DB_CONNECTS], 2);
+}
+
+
+static uint64_t
+no_time_passes(void)
+{
+    return 0;
+}
+
+
+/* A lock that was held for a moment, say: the statement itself is quick. */
+static void
+what_only_had_to_wait_stays(void **state)
+{
+    struct fixture *f = fixture(state);
+    uint64_t      (*mono_us)(void) = shop_env.mono_us;
+    const char     *reads = "SELECT " LANE " FROM lane_test.t";
+    struct asked    a;
+
+    shop_env.mono_us = no_time_passes;
+    aside(f, "BEGIN; LOCK TABLE lane_test.t");
+    ask(f, &a, LANE_READ, 1, reads, NULL);
+    for (unsigned n = 0; n < 60000 && f->count[COUNT_DB_CONNECTS] < 2; n++)
+        harness_turn(&f->host);
+    assert_int_equal(f->count[COUNT_DB_CONNECTS], 2);
+    aside(f, "COMMIT");
+    assert_answer(f, &a, "shop-slow");
+    shop_env.mono_us = mono_us;
+    ask(f, &a, LANE_READ, 1, reads, NULL);
+    assert_answer(f, &a, "shop-read");
 }
 
 
@@ -525,6 +556,7 @@ core_db_lane_tests(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_DATABASE(a_slow_statement_moves_and_stays_away),
+        WITH_DATABASE(what_only_had_to_wait_stays),
         WITH_DATABASE(slow_statements_have_plans_and_time_of_their_own),
         WITH_DATABASE(slow_connections_are_exclusive),
         WITH_DATABASE(idle_slow_connections_do_not_pass_it_on),
