@@ -125,9 +125,8 @@ lane_init(struct db *db, struct db_lane *l)
 {
     unsigned i = (unsigned) (l - db->lane);
 
-    l->is_read = true;
-    l->db = db;
     l->shop = db->shop;
+    l->counted = true;
     if (i < db->n_read) {
         l->name = "shop-read";
         l->options = COMMON NESTED "-c statement_timeout=100 "
@@ -312,6 +311,13 @@ db_slower(struct db *db, unsigned slot)
 
     db->slow_until[slot] = shop_now_ms(db->shop) + SLOW_FOR_MS;
     return l != NULL && l->queue.n < QUEUE_MAX ? l : NULL;
+}
+
+
+void
+db_not_slow(struct db *db, unsigned slot)
+{
+    db->slow_until[slot] = 0;
 }
 
 

@@ -302,7 +302,7 @@ lane_lost(struct db_lane *l)
              l->name, PQerrorMessage(l->pg));
     COUNT(l->shop, DB_LOST, 1);
     COUNT(l->shop, DB_OPEN, -1);
-    if (l->is_read)
+    if (l->counted)
         COUNT(l->shop, READ_FLIGHT, -(int64_t) l->in_flight);
     finish(l);
     l->sent = l->queue = (struct entries) { 0 };
@@ -345,7 +345,7 @@ lane_close(struct db_lane *l)
     l->draining = true;
     if (l->state == LANE_UP)
         COUNT(l->shop, DB_OPEN, -1);
-    if (l->is_read)
+    if (l->counted)
         COUNT(l->shop, READ_FLIGHT, -(int64_t) l->in_flight);
     unwatch(l, 0);
     finish(l);

@@ -23,6 +23,7 @@
 #define BATCH_MAX    64         /* statements a Sync                         */
 #define FLIGHT_MAX   256        /* statements in flight                      */
 #define QUEUE_MAX    1024       /* statements waiting                        */
+#define READ_MS      100        /* of the lane of reads: statement_timeout   */
 
 enum {                          /* beside the statements of domains          */
     SLOT_BEGIN = SLOTS_MAX - 5, SLOT_XID, SLOT_COMMIT, SLOT_ROLLBACK, SLOT_ASK
@@ -40,6 +41,8 @@ struct db_entry {
     enum entry_kind    kind;
     bool               alone;           /* wants a Sync of its own           */
     bool               again;           /* sent again after a lost one       */
+    bool               moved;           /* lapsed on the lane of reads       */
+    uint64_t           sent_us;         /* set when moved                    */
     bool               answered;
 };
 
@@ -74,7 +77,7 @@ struct db_lane {
     struct entries     sent;
     unsigned           in_flight;       /* queries among `sent`              */
     unsigned           flight_max;
-    bool               is_read;         /* its statements are counted        */
+    bool               counted;         /* among the statements of requests  */
     uint64_t           prepared[SLOTS_MAX / 64];
 
     /* Of transactions: DB_ROWS it is there, DB_DOWN it could not be made,
@@ -113,6 +116,7 @@ void lane_add(struct db_lane *l, const struct db_call *call,
 /* The slow lane for a statement that was too slow for another, which it is
  * kept off for a while; NULL when no slow lane can be had. */
 struct db_lane *db_slower(struct db *db, unsigned slot);
+void db_not_slow(struct db *db, unsigned slot);
 
 /* db_tx.c */
 int  tx_pool_open(struct tx_pool **out, struct db *db, struct shop *shop);

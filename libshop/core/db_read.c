@@ -158,8 +158,9 @@ send_one(struct db_lane *l, struct db_entry *e)
         set_prepared(l, c->slot, true);
     }
     entry_push(&l->sent, e);
+    e->sent_us = e->moved ? shop_env.mono_us() : 0;
     l->in_flight++;
-    if (l->is_read) {
+    if (l->counted) {
         COUNT(l->shop, READ_SENT, 1);
         COUNT(l->shop, READ_FLIGHT, 1);
     }
@@ -196,7 +197,7 @@ send_batch(struct db_lane *l)
         if (alone)
             break;
     }
-    if (l->is_read)
+    if (l->counted)
         COUNT(l->shop, READ_SYNCS, 1);
 
     return mark_sent(l, ENTRY_SYNC) != NULL && PQpipelineSync(l->pg) == 1;
@@ -246,6 +247,7 @@ static void
 send_again(struct db_lane *l, struct db_entry *e)
 {
     e->alone = l == e->lane || e->call.name == NULL;
+    e->moved = l != e->lane;
     e->answered = false;
     e->result = NULL;
     e->lane = l;
@@ -281,6 +283,16 @@ next_lane(struct db_lane *l, const struct db_entry *e)
 }
 
 
+/* What lapsed because the server stood still is quick where it runs by
+ * itself, and need not crowd the slow lane for a minute. */
+static void
+judge(struct db_lane *l, const struct db_entry *e)
+{
+    if (e->moved && shop_env.mono_us() - e->sent_us < READ_MS * 1000)
+        db_not_slow(l->db, e->call.slot);
+}
+
+
 /* All results of a query are read: what becomes of it? */
 static void
 query_done(struct db_lane *l, struct db_entry *e)
@@ -290,6 +302,7 @@ query_done(struct db_lane *l, struct db_entry *e)
     struct db_lane *next;
 
     if (s == PGRES_TUPLES_OK || s == PGRES_COMMAND_OK) {
+        judge(l, e);
         entry_finish(e, DB_ROWS, res);
         return;
     }
@@ -340,7 +353,7 @@ entry_done(struct db_lane *l)
         return;
     }
     l->in_flight--;
-    if (l->is_read)
+    if (l->counted)
         COUNT(l->shop, READ_FLIGHT, -1);
     query_done(l, e);
 }
@@ -426,12 +439,14 @@ drain(struct db_lane *l)
 }
 
 
-/* A slow one that has nothing to do takes what waits for another. */
+/* A slow one that has nothing to do takes what waits for another; not from one
+ * that is about to send it, which would take it back for ever. */
 static void
 take_over(struct db_lane *l)
 {
     for (struct db_lane *r = l->ring; r != l; r = r->ring) {
-        struct db_entry *e = entry_pop(&r->queue);
+        bool             stuck = r->state != LANE_UP || r->in_flight != 0;
+        struct db_entry *e = stuck ? entry_pop(&r->queue) : NULL;
 
         if (e != NULL) {
             e->lane = l;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/env.h"
 #include "core/worker.h"
 
 #undef COUNT
@@ -210,6 +211,36 @@ a_slow_statement_moves_and_stays_away(void **state)
 }
 
 
+static uint64_t
+no_time_passes(void)
+{
+    return 0;
+}
+
+
+/* A lock that was held for a moment, say: the statement itself is quick. */
+static void
+what_only_had_to_wait_stays(void **state)
+{
+    struct fixture *f = fixture(state);
+    uint64_t      (*mono_us)(void) = shop_env.mono_us;
+    const char     *reads = "SELECT " LANE " FROM lane_test.t";
+    struct asked    a;
+
+    shop_env.mono_us = no_time_passes;
+    aside(f, "BEGIN; LOCK TABLE lane_test.t");
+    ask(f, &a, LANE_READ, 1, reads, NULL);
+    for (unsigned n = 0; n < 60000 && f->count[COUNT_DB_CONNECTS] < 2; n++)
+        harness_turn(&f->host);
+    assert_int_equal(f->count[COUNT_DB_CONNECTS], 2);
+    aside(f, "COMMIT");
+    assert_answer(f, &a, "shop-slow");
+    shop_env.mono_us = mono_us;
+    ask(f, &a, LANE_READ, 1, reads, NULL);
+    assert_answer(f, &a, "shop-read");
+}
+
+
 static void
 slow_statements_have_plans_and_time_of_their_own(void **state)
 {
@@ -251,6 +282,40 @@ slow_connections_are_exclusive(void **state)
     aside(f, UNBLOCK);
     assert_answer(f, &a, "a");
     assert_int_equal(f->count[COUNT_READ_FLIGHT], 0);
+}
+
+
+static struct asked  asked_next;
+static void         *asked_of;
+
+
+static void
+wake_and_ask(struct db_wait *w)
+{
+    wake(w);
+    ask(asked_of, &asked_next, LANE_SLOW, 6, "SELECT 'next'", NULL);
+}
+
+
+/* A statement for one idle connection, asked for while the other has just
+ * become idle too: only one of them may want it. */
+static void
+idle_slow_connections_do_not_pass_it_on(void **state)
+{
+    struct fixture *f = fixture(state);
+    struct asked    a, b;
+
+    aside(f, "SELECT pg_advisory_lock(1), pg_advisory_lock(2)");
+    ask(f, &a, LANE_SLOW, 1, "SELECT 'a', " BLOCK, "1");
+    ask(f, &b, LANE_SLOW, 4, "SELECT 'b', " BLOCK, "2");
+    b.wait.wake = wake_and_ask;
+    asked_of = f;
+    turn_until_blocked(f, "2");
+    aside(f, "SELECT pg_advisory_unlock(1)");
+    assert_answer(f, &a, "a");
+    aside(f, UNBLOCK);
+    assert_answer(f, &b, "b");
+    assert_answer(f, &asked_next, "next");
 }
 
 
@@ -491,8 +556,10 @@ core_db_lane_tests(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_DATABASE(a_slow_statement_moves_and_stays_away),
+        WITH_DATABASE(what_only_had_to_wait_stays),
         WITH_DATABASE(slow_statements_have_plans_and_time_of_their_own),
         WITH_DATABASE(slow_connections_are_exclusive),
+        WITH_DATABASE(idle_slow_connections_do_not_pass_it_on),
         WITH_DATABASE(a_draining_worker_connects_for_what_waits_alone),
         WITH_DATABASE(a_draining_worker_gives_up_trying),
         WITH_DATABASE(a_host_that_cannot_watch_leaves_nobody_waiting),
