@@ -122,19 +122,12 @@ fail_constraint(struct request *rq, const struct constraint *c)
 }
 
 
-/* PostgreSQL's words never reach a client: they may hold values.  Of a
- * transaction the first failure is told, whichever was waited for. */
+/* PostgreSQL's words never reach a client: they may hold values. */
 _Noreturn void
 fail_database(struct request *rq, const char *statement,
               const struct db_wait *w)
 {
-    const struct constraint *c;
-
-    if (w->outcome == DB_ERROR && rq->broken != NULL) {
-        w = rq->broken;
-        statement = rq->broken_by;
-    }
-    c = constraint_named(w->constraint);
+    const struct constraint *c = constraint_named(w->constraint);
 
     if (w->outcome == DB_BUSY)
         fail(rq, &overloaded);
@@ -224,8 +217,10 @@ hold(struct request *rq)
 static _Noreturn void
 refused(struct request *rq)
 {
-    if (rq->broken != NULL ? rq->broken == sql_wait(&rq->once)
-                           : rq->tx.commit == TX_ABORTED)
+    const char *constraint = rq->tx.wait.constraint;
+
+    if (rq->tx.commit == TX_ABORTED
+        || strcmp(constraint, "idempotency_keys_pkey") == 0)
         run_again(rq, &contention);
     rq->tx.wait.outcome = DB_ERROR;
     fail_database(rq, "COMMIT", &rq->tx.wait);

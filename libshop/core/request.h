@@ -86,8 +86,6 @@ struct request {
     bool                    answered;   /* what fails now is not told        */
     bool                    tx_asked;   /* `tx` was acquired, or refused     */
     struct tx               tx;
-    const struct db_wait   *broken;     /* the first statement of `tx` that  */
-    const char             *broken_by;  /* failed, and its name              */
     struct task            *task;       /* on a pool thread, or NULL         */
 
     struct match            match;
@@ -157,9 +155,6 @@ void once_store(struct request *rq);
 void commit(struct request *rq);
 _Noreturn void fail_database(struct request *rq, const char *statement,
                              const struct db_wait *w);
-
-/* What a query has come to, or NULL when it was never sent (sql.c). */
-const struct db_wait *sql_wait(const struct query *q);
 
 /* --- kept answers (kept.c) --- */
 

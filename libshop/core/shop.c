@@ -57,7 +57,6 @@ attempt_again(struct request *rq)
     rq->tx = (struct tx) { 0 };
     rq->in_tx = rq->tx_asked = rq->once_begun = rq->waiting = false;
     rq->answered = false;
-    rq->broken = NULL;
     rq->once = (struct query) { 0 };
     rq->once_key = rq->cursor = rq->place = NULL;
     rq->page = (struct page) { 0 };

@@ -17,7 +17,6 @@
 struct running {
     struct db_wait   wait;
     struct request  *rq;
-    const char      *name;
     const char      *values[PARAMS_MAX];
     unsigned         slot;
     uint64_t         since_us;
@@ -67,19 +66,12 @@ sql_statements_check(char *error, size_t size)
 }
 
 
-/* Results come in order: what follows the first failure of a transaction says
- * only that it was aborted. */
 static void
 wake(struct db_wait *w)
 {
     struct running *r = w->ctx;
-    struct request *rq = r->rq;
 
-    if (rq->in_tx && rq->broken == NULL && w->outcome == DB_ERROR) {
-        rq->broken = w;
-        rq->broken_by = r->name;
-    }
-    request_wake(rq);
+    request_wake(r->rq);
 }
 
 
@@ -138,21 +130,11 @@ sql_start(struct request *rq, struct query *q, const struct stmt *st,
 
     *q = (struct query) { .rq = rq, .entry = r, .stmt = st };
     r->rq = rq;
-    r->name = st->name;
     r->slot = call.slot;
     r->wait.wake = wake;
     r->wait.ctx = r;
     r->since_us = shop_env.mono_us();
     send(rq, st, &call, &r->wait);
-}
-
-
-const struct db_wait *
-sql_wait(const struct query *q)
-{
-    const struct running *r = q->entry;
-
-    return r == NULL ? NULL : &r->wait;
 }
 
 

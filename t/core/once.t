@@ -53,6 +53,21 @@ is(counter('tx_open'), 1, 'only the first has a connection');
 sql('COMMIT');
 is(answer_to($slow)->{status}, 201, 'which then succeeds');
 
+# If the lock does not hold somebody back the table does: who comes second to
+# COMMIT leaves nothing, and finds what the first has stored.
+sql('BEGIN');
+sql('LOCK TABLE toys IN ACCESS EXCLUSIVE MODE');
+$slow = ask('POST', '/api/v1/toys', { name => 'second' }, @as,
+            'idempotency-key' => 'guard');
+all_waiting(1);
+sql("INSERT INTO idempotency_keys
+     SELECT caller, 'guard', method, route, body_hash, status, headers, body
+       FROM idempotency_keys WHERE key = 'slow'");
+sql('COMMIT');
+is(answer_to($slow)->{json}{code}, 'idempotency_key_reused',
+   'the table is the last guard');
+is(toys('second'), 0, 'nothing is left of it');
+
 # What is sent again is the same to the letter.
 my %sent = (name => 'exact', note => "\x{e9}\x{20ac}\x{1f600} \"quoted\" \\");
 my $made = post('/api/v1/toys', \%sent, 'Idempotency-Key' => 'exact');
