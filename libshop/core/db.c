@@ -125,6 +125,7 @@ lane_init(struct db *db, struct db_lane *l)
 {
     unsigned i = (unsigned) (l - db->lane);
 
+    l->db = db;
     l->shop = db->shop;
     l->counted = true;
     if (i < db->n_read) {
