@@ -92,9 +92,8 @@ kept_gzip(struct request *rq)
 
     p = alloc(rq, sizeof(*p));
     *p = (struct packing) { s->body, s->len, alloc(rq, s->len), s->len, 0 };
-    offload(rq, pack, p);
-    if (p->n_out == 0)
-        return;
+    if (!offload_try(rq, pack, p) || p->n_out == 0)
+        return;                 /* the plain answer is as true              */
 
     s->etag = etag_packed(rq, answer_etag(rq));
     s->body = p->out;

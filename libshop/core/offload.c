@@ -60,8 +60,8 @@ task_leave(struct request *rq)
 
 
 /* A transaction that waited for a thread would hold locks meanwhile. */
-void
-offload(struct request *rq, void (*job)(void *arg), void *arg)
+bool
+offload_try(struct request *rq, void (*job)(void *arg), void *arg)
 {
     struct shop *shop = rq->shop;
     struct task *t;
@@ -84,9 +84,19 @@ offload(struct request *rq, void (*job)(void *arg), void *arg)
     t->rq = rq;
     if (shop->ops->offload(shop->host, &t->job) != SHOP_OK) {
         shop_env.release(t);
-        fail(rq, &overloaded);
+        return false;
     }
     rq->task = t;
     while (rq->task != NULL)
         request_wait(rq);
+
+    return true;
+}
+
+
+void
+offload(struct request *rq, void (*job)(void *arg), void *arg)
+{
+    if (!offload_try(rq, job, arg))
+        fail(rq, &overloaded);
 }

@@ -133,6 +133,9 @@ void request_pause(struct request *rq, uint32_t ms);
 bool task_leave(struct request *rq);
 void request_free(struct request *rq);
 
+/* False: no thread can be had now. */
+bool offload_try(struct request *rq, void (*work)(void *arg), void *arg);
+
 /* --- stages (serve.c, context.c, body.c) --- */
 void serve(void *rq);
 const struct problem *query_parse(struct request *rq);

@@ -418,18 +418,31 @@ page(struct request *rq)
 }
 
 
-const char *
-path_text(struct request *rq, const char *name)
+/* Which parameter of the route's path has the name. */
+static size_t
+parameter_named(const char *path, const char *name)
 {
-    const char *at = rq->route->path;
+    const char *at = path;
     size_t      i = 0, n = strlen(name);
-    char       *out;
-    ssize_t     got;
 
-    while ((at = strstr(at, "/:")) != NULL && strncmp(at + 2, name, n) != 0) {
+    while ((at = strstr(at, "/:")) != NULL
+           && (strncmp(at + 2, name, n) != 0
+               || (at[2 + n] != '/' && at[2 + n] != '\0')))
+    {
         at += 2;
         i++;
     }
+
+    return i;
+}
+
+
+const char *
+path_text(struct request *rq, const char *name)
+{
+    size_t   i = parameter_named(rq->route->path, name);
+    char    *out;
+    ssize_t  got;
 
     out = alloc(rq, rq->match.param[i].len + 1);
     got = percent_decode(out, rq->match.param[i].data,
