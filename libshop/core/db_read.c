@@ -426,12 +426,16 @@ drain(struct db_lane *l)
 }
 
 
-/* A slow one that has nothing to do takes what waits for another. */
+/* A slow one that has nothing to do takes what waits for another.  What that
+ * one is about to send stays with it: two idle ones would take it from each
+ * other for ever, and the worker would do nothing else. */
 static void
 take_over(struct db_lane *l)
 {
     for (struct db_lane *r = l->ring; r != l; r = r->ring) {
-        struct db_entry *e = entry_pop(&r->queue);
+        bool             sends = r->state == LANE_UP
+                                 && r->in_flight < r->flight_max;
+        struct db_entry *e = sends ? NULL : entry_pop(&r->queue);
 
         if (e != NULL) {
             e->lane = l;
