@@ -1,17 +1,62 @@
 /*
- * catalog.c - the shapes of the catalogue: what rows fill and clients see.
+ * catalog.c - the shapes of the catalogue, what rows fill and clients see;
+ * and how a list is read.
  */
 #include "catalog/catalog.h"
+
+/* The first is used when none is asked for; a minus turns it round.  Newest is
+ * always from the newest on. */
+const char *const product_sorts[] = {
+    "position", "newest", "price", "-price", "name", NULL
+};
+
+/* A BOOL of a query cannot tell "false" from "not given". */
+static const char *const yes_no[] = { "true", "false", NULL };
+static const char *const availabilities[] = {
+    "in_stock", "out_of_stock", NULL
+};
 
 const struct field product_filter[] = {
     SHAPE(product_filter, "ProductFilter"),
     FIELD(product_filter, category, UUID, .prefix = "cat",
           .doc = "In this category or below it"),
-    FIELD(product_filter, tag, TEXT, .min = 1, .max = 100),
-    FIELD(product_filter, vendor, TEXT, .min = 1, .max = 100),
+    FIELD(product_filter, tag, TEXT, .min = 1, .max = 255),
+    FIELD(product_filter, vendor, TEXT, .min = 1, .max = 255),
+    FIELD(product_filter, price_min, INT,
+          .doc = "The cheapest variant costs this or more, in minor units of "
+                 "the currency asked for"),
+    FIELD(product_filter, price_max, INT, .doc = "Or this or less"),
+    FIELD(product_filter, available, TEXT, .one_of = yes_no,
+          .doc = "true: a variant can be bought; false: none can"),
     END_SHAPE
 };
 
+/* No client sees it: its members are parameters of one statement. */
+const struct field product_search[] = {
+    SHAPE(product_search, "ProductSearch"),
+    FIELD(product_search, channel, UUID),
+    FIELD(product_search, locale, TEXT),
+    FIELD(product_search, fallback, TEXT),
+    FIELD(product_search, currency, TEXT),
+    FIELD(product_search, by, TEXT),
+    FIELD(product_search, sort, TEXT),
+    FIELD(product_search, down, BOOL),
+    FIELD(product_search, under, UUID),
+    FIELD(product_search, scope, TEXT),
+    FIELD(product_search, scope_key, TEXT),
+    FIELD(product_search, and_tag, TEXT),
+    FIELD(product_search, and_vendor, TEXT),
+    FIELD(product_search, available, TEXT),
+    FIELD(product_search, and_price, BOOL),
+    FIELD(product_search, price_min, INT),
+    FIELD(product_search, price_max, INT),
+    FIELD(product_search, after, TEXT),
+    FIELD(product_search, after_id, TEXT),
+    FIELD(product_search, limit, INT),
+    END_SHAPE
+};
+
+/* What a list shows of a product: enough for a tile, and a link. */
 const struct field product_card[] = {
     SHAPE(product_card, "ProductCard"),
     FIELD(product_card, id, UUID, .prefix = "prod", .required = true),
@@ -34,7 +79,27 @@ const struct field variant[] = {
     FIELD(variant, compare_at, INT),
     FIELD(variant, price_source, TEXT,
           .doc = "Code of the price list whose price won"),
+    FIELD(variant, media_id, UUID, .prefix = "med",
+          .doc = "Its own picture among the product's"),
     FIELD(variant, in_stock, BOOL),
+    FIELD(variant, page_key, TEXTS, .hidden = true),
+    END_SHAPE
+};
+
+const struct field product_option[] = {
+    SHAPE(product_option, "ProductOption"),
+    FIELD(product_option, name, TEXT, .required = true),
+    FIELD(product_option, values, TEXTS),
+    END_SHAPE
+};
+
+/* Words and not a truth value, as stock knows more than two states. */
+const struct field availability[] = {
+    SHAPE(availability, "Availability"),
+    FIELD(availability, variant_id, UUID, .prefix = "var", .required = true),
+    FIELD(availability, availability, TEXT, .required = true,
+          .one_of = availabilities),
+    FIELD(availability, product_status, TEXT, .hidden = true),
     END_SHAPE
 };
 
@@ -46,6 +111,7 @@ const struct field media[] = {
     END_SHAPE
 };
 
+/* A step of a breadcrumb, a child, a row of the tree. */
 const struct field category[] = {
     SHAPE(category, "Category"),
     FIELD(category, id, UUID, .prefix = "cat", .required = true),
@@ -59,6 +125,7 @@ const struct field product[] = {
     SHAPE(product, "Product"),
     FIELD(product, id, UUID, .prefix = "prod", .required = true),
     FIELD(product, slug, TEXT),
+    FIELD(product, status, TEXT, .hidden = true),
     FIELD(product, locale, TEXT, .doc = "Language of the texts"),
     FIELD(product, title, TEXT, .required = true),
     FIELD(product, description, TEXT, .doc = "HTML"),
@@ -68,15 +135,94 @@ const struct field product[] = {
     FIELD(product, type, TEXT),
     FIELD(product, tags, TEXTS),
     FIELD(product, published_at, STAMP),
-    FIELD(product, variants, LIST, .of = variant),
+    FIELD(product, options, LIST, .of = product_option),
+    FIELD(product, variants, LIST, .of = variant,
+          .doc = "The first 100; the list of variants has all"),
+    FIELD(product, more_variants, BOOL, .doc = "There are further variants"),
     FIELD(product, media, LIST, .of = media),
-    FIELD(product, breadcrumb, LIST, .of = category),
+    FIELD(product, breadcrumb, LIST, .of = category,
+          .doc = "From the top down to its category"),
     END_SHAPE
 };
 
-const struct field product_ref[] = {
-    SHAPE(product_ref, "ProductRef"),
-    FIELD(product_ref, id, UUID),
-    FIELD(product_ref, moved_to, TEXT),
+const struct field category_detail[] = {
+    SHAPE(category_detail, "CategoryDetail"),
+    FIELD(category_detail, id, UUID, .prefix = "cat", .required = true),
+    FIELD(category_detail, parent_id, UUID, .prefix = "cat"),
+    FIELD(category_detail, status, TEXT, .hidden = true),
+    FIELD(category_detail, slug, TEXT),
+    FIELD(category_detail, locale, TEXT, .doc = "Language of the texts"),
+    FIELD(category_detail, name, TEXT, .required = true),
+    FIELD(category_detail, description, TEXT, .doc = "HTML"),
+    FIELD(category_detail, seo_title, TEXT),
+    FIELD(category_detail, seo_description, TEXT),
+    FIELD(category_detail, breadcrumb, LIST, .of = category,
+          .doc = "From the top down to itself"),
+    FIELD(category_detail, children, LIST, .of = category),
     END_SHAPE
 };
+
+/* The rest are rows that no client sees. */
+const struct field slug_ref[] = {
+    SHAPE(slug_ref, "SlugRef"),
+    FIELD(slug_ref, id, UUID),
+    FIELD(slug_ref, moved_to, TEXT),
+    END_SHAPE
+};
+
+const struct field owner_status[] = {
+    SHAPE(owner_status, "OwnerStatus"),
+    FIELD(owner_status, status, TEXT),
+    END_SHAPE
+};
+
+const struct field price_term[] = {
+    SHAPE(price_term, "PriceTerm"),
+    FIELD(price_term, seconds, INT),
+    END_SHAPE
+};
+
+
+/* The narrowest filter is the scope: a category, else a tag, else a vendor. */
+static void
+scope_of(const struct product_filter *f, struct product_search *s)
+{
+    bool under = !uuid_is_none(f->category);
+
+    s->under = f->category;
+    s->scope = f->tag != NULL ? "tag" : f->vendor != NULL ? "vendor" : "all";
+    s->scope_key = f->tag != NULL ? f->tag
+                   : f->vendor != NULL ? f->vendor : "";
+    s->and_tag = under ? f->tag : NULL;
+    s->and_vendor = under || f->tag != NULL ? f->vendor : NULL;
+}
+
+
+/* Bounds of the price are a range of the index where the order is by price,
+ * and a condition elsewhere. */
+struct product_search
+product_search_of(const struct product_filter *f, const struct context *c,
+                  const struct page *p)
+{
+    bool by_price = strcmp(p->sort, "price") == 0
+                    || strcmp(p->sort, "-price") == 0;
+    bool by_name = strcmp(p->sort, "name") == 0;
+    bool more = p->after.n == 2;
+    struct product_search s = {
+        .channel = c->channel_id, .locale = c->locale,
+        .fallback = c->fallback, .currency = c->currency,
+        .by = by_price ? "prices" : by_name ? "titles" : "products",
+        .sort = p->sort,
+        .down = p->sort[0] == '-' || strcmp(p->sort, "newest") == 0,
+        .available = f->available,
+        .price_min = f->price_min, .price_max = f->price_max,
+        .and_price = !by_price && (f->price_min != INT_NONE
+                                   || f->price_max != INT_NONE),
+        .after = more ? p->after.v[0] : NULL,
+        .after_id = more ? p->after.v[1] : NULL,
+        .limit = p->limit,
+    };
+
+    scope_of(f, &s);
+    return s;
+}

@@ -6,13 +6,44 @@
 
 #include "core/core.h"
 
-struct product_filter {         /* the query of a list                       */
+/* The query of a list.  Every member may be none; those that are given must
+ * all hold. */
+struct product_filter {
     uuid          category;     /* and what lies below it                    */
     const char   *tag;
     const char   *vendor;
+    int64_t       price_min;    /* minor units of the currency asked for     */
+    int64_t       price_max;
+    const char   *available;    /* "true", "false": not given is a third     */
 };
 
-struct product_card {           /* a product in a list                       */
+/* A list as its statement takes it: which read model has the order, which of
+ * the filters is its scope, and which are left to be met on the way. */
+struct product_search {
+    uuid          channel;
+    const char   *locale;
+    const char   *fallback;
+    const char   *currency;
+    const char   *by;           /* products, prices or titles                */
+    const char   *sort;
+    bool          down;
+    uuid          under;        /* a category, or else the next two          */
+    const char   *scope;        /* all, tag or vendor                        */
+    const char   *scope_key;
+    const char   *and_tag;
+    const char   *and_vendor;
+    const char   *available;
+    bool          and_price;    /* bounds that are no range of the index     */
+    int64_t       price_min;
+    int64_t       price_max;
+    const char   *after;        /* sort key of the last row shown, or NULL   */
+    const char   *after_id;
+    int64_t       limit;
+};
+
+/* A product in a list.  What it says beside the sort key is looked up for the
+ * rows of a page only, so it costs the same at any number of products. */
+struct product_card {
     uuid          id;
     const char   *slug;
     const char   *title;
@@ -23,9 +54,12 @@ struct product_card {           /* a product in a list                       */
     struct texts  page_key;
 };
 
+/* A product with all that its page shows.  Texts are in `locale` as a whole:
+ * a title in one language never stands above a description in another. */
 struct product {
     uuid          id;
     const char   *slug;         /* in the language, else its fall-back       */
+    const char   *status;       /* active or archived, never shown           */
     const char   *locale;       /* that the texts are in                     */
     const char   *title;
     const char   *description;  /* HTML, cleaned                             */
@@ -35,11 +69,21 @@ struct product {
     const char   *type;
     struct texts  tags;
     stamp         published_at;
-    struct list   variants;
+    struct list   options;
+    struct list   variants;     /* the first PRODUCT_VARIANTS                */
+    bool          more_variants;
     struct list   media;
     struct list   breadcrumb;
 };
 
+/* What variants differ in, for a form to choose from. */
+struct product_option {
+    const char   *name;         /* "Size"                                    */
+    struct texts  values;
+};
+
+/* What can be bought.  The price is that of one piece, as anybody gets it, in
+ * the currency asked for; none when there is none in that currency. */
 struct variant {
     uuid          id;
     const char   *sku;
@@ -47,15 +91,27 @@ struct variant {
     struct money  price;
     int64_t       compare_at;   /* minor units of the price's currency       */
     const char   *price_source; /* code of the price list that won           */
+    uuid          media_id;     /* its own picture, or none                  */
     bool          in_stock;
+    struct texts  page_key;
 };
 
+/* Of one variant; a row of the product comes also when it has none, so that
+ * "nothing to buy" and "no such product" are told apart in one statement. */
+struct availability {
+    uuid          variant_id;   /* none: the product has no variant          */
+    const char   *availability; /* in_stock or out_of_stock                  */
+    const char   *product_status;
+};
+
+/* A picture by reference: where it lies is not the catalogue's. */
 struct media {
     uuid          id;
     const char   *url;
     const char   *alt;
 };
 
+/* A step of the tree, in one language. */
 struct category {
     uuid          id;
     uuid          parent_id;
@@ -63,17 +119,59 @@ struct category {
     const char   *name;
 };
 
-struct product_ref {            /* what a slug means                         */
+/* One category, with what is around it.  The hidden ones are left out of both
+ * lists, as their pages are not there. */
+struct category_detail {
+    uuid          id;
+    uuid          parent_id;
+    const char   *status;       /* active or archived, never shown           */
+    const char   *slug;
+    const char   *locale;       /* that the texts are in                     */
+    const char   *name;
+    const char   *description;  /* HTML, cleaned                             */
+    const char   *seo_title;
+    const char   *seo_description;
+    struct list   breadcrumb;   /* from the top down to itself               */
+    struct list   children;
+};
+
+/* What a slug means: the thing itself, or where it has gone.  However often it
+ * has moved, that is one step. */
+struct slug_ref {
     uuid          id;
     const char   *moved_to;     /* the current slug, if this is an old one   */
 };
 
+/* Whether there is a product to speak of, for answers about a part of it. */
+struct owner_status {
+    const char   *status;
+};
+
+/* How long prices hold, which kept answers must not outlive. */
+struct price_term {
+    int64_t       seconds;      /* none: until somebody changes one          */
+};
+
+#define PRODUCT_VARIANTS  100   /* that a product shows with itself          */
+
+extern const char *const product_sorts[];
 extern const struct field product_filter[];
+extern const struct field product_search[];
 extern const struct field product_card[];
 extern const struct field product[];
+extern const struct field product_option[];
 extern const struct field variant[];
+extern const struct field availability[];
 extern const struct field media[];
 extern const struct field category[];
-extern const struct field product_ref[];
+extern const struct field category_detail[];
+extern const struct field slug_ref[];
+extern const struct field owner_status[];
+extern const struct field price_term[];
+
+/* How a list is read.  No waiting; texts are the arguments' own. */
+struct product_search product_search_of(const struct product_filter *f,
+                                        const struct context *c,
+                                        const struct page *p);
 
 #endif

@@ -130,7 +130,9 @@ enum {                          /* flags of a route                          */
     TX         = 1 << 3,        /* one transaction, retried as a whole       */
     ONCE       = 1 << 4,        /* Idempotency-Key is honoured; with TX      */
     IF_MATCH   = 1 << 5,        /* without If-Match: 428; check_version()    */
-    CACHED     = 1 << 6         /* the answer is kept; PUBLIC GET, with tags */
+    CACHED     = 1 << 6,        /* the answer is kept; PUBLIC GET, with tags */
+    WHOLE_LIST = 1 << 8,        /* answers with reply_list()                 */
+    MOVES      = 1 << 9         /* may answer 301: the thing has moved       */
 };
 
 enum {                          /* what an answer depends on, see context()  */

@@ -4,7 +4,8 @@
  * A cursor is base64url of a MAC and the sort keys of the last row shown.
  * The MAC (HMAC-SHA-256, first 16 bytes) covers the route and the sort too,
  * so a cursor of another list is refused.  The keys are texts, each behind
- * its length in one byte.
+ * its length in two bytes: a title of 255 letters can have 1,020, and a key
+ * that was cut would be another key, before which the page would begin again.
  */
 #include "core/problem.h"
 #include "core/request.h"
@@ -94,12 +95,9 @@ cursor_make(struct request *rq, const struct texts *key)
     for (size_t i = 0; i < key->n; i++) {
         size_t len = strlen(key->v[i]);
 
-        /* Sort keys are bounded by the schema; half a character of a longer
-         * one would only move the page's edge. */
-        if (len > 255)
-            len = 255;
-        if (n + 1 + len > sizeof(raw))
+        if (n + 2 + len > sizeof(raw))
             return NULL;
+        raw[n++] = (uint8_t) (len >> 8);
         raw[n++] = (uint8_t) len;
         memcpy(raw + n, key->v[i], len);
         n += len;
@@ -151,10 +149,11 @@ cursor_parse(struct request *rq)
     if (rq->page.after.v == NULL)
         return &out_of_memory;
 
-    while (at < (size_t) got && rq->page.after.n < KEYS_MAX) {
-        size_t len = raw[at++];
+    while (at + 2 <= (size_t) got && rq->page.after.n < KEYS_MAX) {
+        size_t len = (size_t) raw[at] << 8 | raw[at + 1];
         char  *key;
 
+        at += 2;
         if (len > (size_t) got - at)
             return &bad_cursor;
         key = arena_copy(&rq->attempt, (const char *) raw + at, len);

@@ -1,6 +1,9 @@
 /*
  * problem.c - the general problems, and RFC 9457 documents made of them.
  *
+ * Codes are for programs and never change; titles are for people and may.
+ * Which routes know which problem is in openapi_answer.c.
+ *
  * This file returns codes; shop_problem() writes for hosts, which have errors
  * of their own to tell of.
  */
@@ -74,6 +77,12 @@ const struct problem wrong_query = {
 const struct problem bad_cursor = {
     400, "bad_cursor", "The cursor is not one that this list gave out.",
 };
+const struct problem unknown_locale = {
+    422, "unknown_locale", "The shop does not speak this language.",
+};
+const struct problem unknown_currency = {
+    422, "unknown_currency", "The shop does not take this currency.",
+};
 const struct problem internal_error = {
     500, "internal", "Something went wrong here; it has been logged.",
 };
@@ -100,7 +109,7 @@ const struct problem not_migrated = {
 };
 
 /* What nginx answers by itself. */
-static const struct problem by_status[] = {
+const struct problem problems_of_host[] = {
     { 400, "bad_request", "The request cannot be understood." },
     { 403, "forbidden", "This is not allowed." },
     { 404, "not_found", "There is nothing at this address." },
@@ -119,6 +128,7 @@ static const struct problem by_status[] = {
     { 503, "unavailable", "The service is not available; try again." },
     { 504, "gateway_timeout", "The server behind this one took too long." },
     { 505, "http_version", "This version of HTTP is not spoken here." },
+    { 0, NULL, NULL }
 };
 
 
@@ -143,9 +153,9 @@ shop_problem(int status, shop_str_t request_id, char *buf, size_t size)
     const struct problem *p = &other;
     int             n;
 
-    for (size_t i = 0; i < sizeof(by_status) / sizeof(by_status[0]); i++) {
-        if (by_status[i].status == status)
-            p = &by_status[i];
+    for (size_t i = 0; problems_of_host[i].code != NULL; i++) {
+        if (problems_of_host[i].status == status)
+            p = &problems_of_host[i];
     }
 
     n = snprintf(buf, size,

@@ -26,6 +26,8 @@ extern const struct problem bad_path;
 extern const struct problem bad_query;
 extern const struct problem wrong_query;
 extern const struct problem bad_cursor;
+extern const struct problem unknown_locale;     /* of context_of()           */
+extern const struct problem unknown_currency;
 extern const struct problem internal_error;
 extern const struct problem out_of_memory;
 extern const struct problem overloaded;
@@ -34,6 +36,9 @@ extern const struct problem deadline_exceeded;
 extern const struct problem database_unavailable;
 extern const struct problem database_timeout;
 extern const struct problem not_migrated;
+
+/* What nginx answers by itself, by status; ends with code NULL. */
+extern const struct problem problems_of_host[];
 
 /* application/problem+json, with the faults if there are any. */
 void problem_json(struct buf *b, const struct problem *p,

@@ -93,4 +93,12 @@ void shape_schema(struct buf *b, const struct field *shape,
 void shape_schema_name(struct buf *b, const struct field *shape,
                        enum schema_use use);
 
+/* Of one member alone, as a parameter has it; and is it in the document? */
+void shape_field_schema(struct buf *b, const struct field *f,
+                        enum schema_use use);
+bool shape_field_shown(const struct field *f, enum schema_use use);
+
+/* What reference() calls a shape within this member. */
+enum schema_use shape_use_within(const struct field *f, enum schema_use use);
+
 #endif

@@ -26,8 +26,8 @@ is_body(enum schema_use use)
 
 /* What is hidden is in no document at all.  Internal members are shown and not
  * accepted, so documents of bodies must not offer them. */
-static bool
-is_shown(const struct field *f, enum schema_use use)
+bool
+shape_field_shown(const struct field *f, enum schema_use use)
 {
     if (f->hidden)
         return false;
@@ -247,15 +247,21 @@ money_schema(struct buf *b, const struct field *f, enum schema_use use,
 
 
 /* What lies within: of a patch, a list's items are whole, an object is patched
- * too.  The name must be that of shape_schema_name(), or the reference leads
+ * too. */
+enum schema_use
+shape_use_within(const struct field *f, enum schema_use use)
+{
+    return use == SCHEMA_PATCH && f->type == LIST ? SCHEMA_BODY : use;
+}
+
+
+/* The name must be that of shape_schema_name(), or the reference leads
  * nowhere. */
 static void
 reference(struct buf *b, const struct field *f, enum schema_use use)
 {
-    if (use == SCHEMA_PATCH && f->type == LIST)
-        use = SCHEMA_BODY;
     buf_str(b, "\"$ref\":\"#/components/schemas/");
-    shape_schema_name(b, f->of, use);
+    shape_schema_name(b, f->of, shape_use_within(f, use));
     buf_char(b, '"');
 }
 
@@ -361,7 +367,7 @@ required_members(struct buf *b, const struct field *shape,
     bool  first = true;
 
     for (const struct field *f = shape + 1; f->type != END_OF_SHAPE; f++) {
-        if (!is_shown(f, use) || !is_required(f, use))
+        if (!shape_field_shown(f, use) || !is_required(f, use))
             continue;
         buf_str(b, first ? ",\"required\":[\"" : ",\"");
         buf_str(b, f->name);
@@ -370,6 +376,17 @@ required_members(struct buf *b, const struct field *shape,
     }
     if (!first)
         buf_char(b, ']');
+}
+
+
+void
+shape_field_schema(struct buf *b, const struct field *f, enum schema_use use)
+{
+    buf_char(b, '{');
+    member_schema(b, f, use);
+    if (f->doc != NULL)
+        text_member(b, "description", f->doc);
+    buf_char(b, '}');
 }
 
 
@@ -386,14 +403,10 @@ shape_schema(struct buf *b, const struct field *shape, enum schema_use use)
         text_member(b, "description", shape->doc);
     buf_str(b, ",\"properties\":{");
     for (const struct field *f = shape + 1; f->type != END_OF_SHAPE; f++) {
-        if (!is_shown(f, use))
+        if (!shape_field_shown(f, use))
             continue;
         json_key(b, f->name, &first);
-        buf_char(b, '{');
-        member_schema(b, f, use);
-        if (f->doc != NULL)
-            text_member(b, "description", f->doc);
-        buf_char(b, '}');
+        shape_field_schema(b, f, use);
     }
     buf_char(b, '}');
     required_members(b, shape, use);

@@ -4,6 +4,7 @@
 #include "store/store.h"
 
 #include "core/arena.h"
+#include "core/problem.h"
 #include "store/store.sql.h"
 
 const struct field store[] = {
@@ -23,12 +24,6 @@ const struct field store[] = {
 
 static const struct problem no_store = {
     503, "not_migrated", "The database has no default channel.",
-};
-static const struct problem unknown_locale = {
-    422, "unknown_locale", "The shop does not speak this language.",
-};
-static const struct problem unknown_currency = {
-    422, "unknown_currency", "The shop does not take this currency.",
 };
 
 
@@ -109,7 +104,8 @@ context_of(const void *settings, unsigned axes, const char *locale,
 }
 
 
-/* GET /api/v1/store */
+/* GET /api/v1/store - what the parameters locale and currency may say, and
+ * what goes without saying */
 static void
 store_show(struct request *rq)
 {

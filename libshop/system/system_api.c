@@ -1,11 +1,23 @@
 /*
  * system_api.c - /healthz: the process answers; /readyz: and so does a
- * database with this version's tables.
+ * database with this version's tables; /api/openapi.json: what may be asked.
  */
 #include "system/system.h"
 
+#include "core/openapi.h"
+#include "core/problem.h"
 #include "schema.h"
 #include "system/system.sql.h"
+
+struct health {
+    const char  *status;
+};
+
+static const struct field health[] = {
+    SHAPE(health, "Health"),
+    FIELD(health, status, TEXT, .required = true, .doc = "Always ok"),
+    END_SHAPE
+};
 
 const struct field readiness[] = {
     SHAPE(readiness, "Readiness"),
@@ -23,9 +35,9 @@ static const struct problem behind = {
 static void
 healthz(struct request *rq)
 {
-    static const char ok[] = "{\"status\":\"ok\"}";
+    static const struct health well = { "ok" };
 
-    reply_text(rq, 200, "application/json", ok, sizeof(ok) - 1);
+    reply(rq, 200, health, &well);
 }
 
 
@@ -42,11 +54,28 @@ readyz(struct request *rq)
 }
 
 
+/* GET /api/openapi.json - from memory, yet with an ETag: it is long, and the
+ * same until the next version */
+static void
+openapi(struct request *rq)
+{
+    size_t      n;
+    const char *text = openapi_document(&n);
+
+    if (text == NULL)
+        fail(rq, &out_of_memory);
+
+    reply_text(rq, 200, "application/json", text, n);
+}
+
+
 static const struct route system_routes[] = {
-    { GET, "/healthz", healthz, PUBLIC, NO_DB,
+    { GET, "/healthz", healthz, PUBLIC, NO_DB, .view = health,
       .summary = "The process answers" },
     { GET, "/readyz", readyz, PUBLIC, .view = readiness,
       .summary = "The database answers and has this version's tables" },
+    { GET, "/api/openapi.json", openapi, PUBLIC,
+      .summary = "This document" },
     END_ROUTES
 };
 

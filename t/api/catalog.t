@@ -94,12 +94,13 @@ $res = get('/api/v1/products/pot-1');
 is($res->{status}, 301, 'moved');
 is($res->{headers}{location}, '/api/v1/products/jar-1', 'to its new slug');
 
-# A change is seen with the next poll, and what is not active is not there.
+# A change is seen with the next poll, and what was archived is gone.
 sql("UPDATE products SET status = 'archived', archived_at = shop_now()
       WHERE handle = 'pot-3'");
 polled();
-is_problem(get('/api/v1/products/' . $pot->{id} =~ s/01$/03/r), 404,
-           'not_found');
+my $id = ok_json(get('/api/v1/products/pot-4'), 200)->{id} =~ s/4$/3/r;
+is_problem(get("/api/v1/products/$id"), 410, 'gone');
+is_problem(get('/api/v1/products/pot-3'), 410, 'gone');
 
 is_problem(get('/api/v1/nothing'), 404, 'not_found');
 is_problem(get('/api/v1/products/no-such-slug'), 404, 'not_found');

@@ -1,0 +1,163 @@
+#!/usr/bin/perl
+#
+# zz_openapi.t - the document of the routes is sound, and every answer that the
+# tests before this one got is as it says.  The name makes it the last.
+#
+# What the check must find is planted, in answers and in the document.
+
+use strict;
+use warnings;
+
+use FindBin;
+use JSON::PP;
+use lib "$FindBin::Bin/lib";
+use Shop::Test;
+
+# Of the documented statuses, this share is seen when all tests have run.  What
+# no test brings about is printed.
+use constant REACHED => 0.9;
+
+start_shop(workers => 2);
+
+my $json = JSON::PP->new->utf8->canonical;
+my $res = get('/api/openapi.json');
+ok_json($res, 200, 'the document');
+is(new_connection()->request('GET', '/api/openapi.json')->{body}, $res->{body},
+   'is the same each time') for 1 .. 4;
+is(get('/api/openapi.json', 'If-None-Match' => $res->{headers}{etag})
+   ->{status}, 304, 'and has an ETag');
+get('/api/v1/store');
+get('/api/v1/products/nothing');
+
+my $doc = $res->{json};
+my $dir = "$ENV{SHOP_TEST_DIR}/zz";
+mkdir $dir or die "$dir: $!";
+
+sub write_to {
+    my ($path, @lines) = @_;
+
+    open my $out, '>', $path or die "$path: $!";
+    print $out map { "$_\n" } @lines;
+    close $out or die "$path: $!";
+    return $path;
+}
+
+sub check {
+    my ($document, $record) = @_;
+    my @command = ('/usr/bin/python3', "$FindBin::Bin/lib/openapi.py",
+                   $document, $record);
+
+    open my $in, '-|', @command or die "@command: $!";
+    my $out = do { local $/; <$in> };
+    close $in or die "@command: exit status " . ($? >> 8) . "\n";
+    return $json->decode($out);
+}
+
+# --- planted -----------------------------------------------------------------
+
+my $document = write_to("$dir/openapi.json", $res->{body});
+my @pairs = map { $json->decode($_) } read_lines($ENV{SHOP_TEST_RECORD});
+my ($store) = grep { $_->{path} eq '/api/v1/store' && $_->{status} == 200 }
+    @pairs;
+my ($missing) = grep { $_->{path} eq '/api/v1/products/nothing'
+                       && $_->{status} == 404 } @pairs;
+ok($store && $missing, 'an answer and a problem to spoil');
+
+sub read_lines {
+    my ($path) = @_;
+
+    open my $in, '<', $path or die "$path: $!";
+    return <$in>;
+}
+
+# A pair with a change; the body is changed as what it says.
+sub spoil {
+    my ($pair, $change) = @_;
+    my $new = $json->decode($json->encode($pair));
+    my $body = JSON::PP->new->decode($new->{body});
+
+    local $_ = $new;
+    $change->($body);
+    $new->{body} = JSON::PP->new->encode($body) if defined $new->{body};
+    return $new;
+}
+
+my %planted = (
+    'an unknown path'      => [$store, sub { $_->{path} = '/api/v1/other' }],
+    'an unknown method'    => [$store, sub { $_->{method} = 'PUT' }],
+    'an unknown status'    => [$store, sub { $_->{status} = 202 }],
+    'another type'         => [$store, sub {
+        $_->{headers}{'content-type'} = 'text/html' }],
+    'no JSON'              => [$store, sub { $_->{body} = undef }],
+    'a member too many'    => [$store, sub { $_[0]{extra} = 1 }],
+    'a member too few'     => [$store, sub { delete $_[0]{name} }],
+    'a member of a wrong type' => [$store, sub { $_[0]{locales} = 'en' }],
+    'an id of another kind' => [$store, sub {
+        $_[0]{channel_id} =~ s/^chan/prod/ }],
+    'no ETag'              => [$store, sub { delete $_->{headers}{etag} }],
+    'a body with 304'      => [$store, sub { $_->{status} = 304 }],
+    'an unknown code'      => [$missing, sub { $_[0]{code} = 'lost' }],
+    'another route\'s code' => [$missing, sub {
+        $_[0]{code} = 'bad_cursor' }],
+    'another status inside' => [$missing, sub { $_[0]{status} = 410 }],
+    'no request id'        => [$missing, sub { delete $_[0]{request_id} }],
+    'a fault without a code' => [$missing, sub {
+        $_[0]{errors} = [{ detail => 'x' }] }],
+);
+my @names = sort keys %planted;
+my $found = check($document, write_to("$dir/planted", map {
+    my $pair = spoil(@{ $planted{$_} });
+    $pair->{test} = "planted: $_";
+    $json->encode($pair);
+} @names));
+for my $name (@names) {
+    ok((grep { /^planted: \Q$name\E: / } @{ $found->{pairs} }),
+       "found: $name");
+}
+
+my $clean = check($document, write_to("$dir/clean", map { $json->encode($_) }
+                                      $store, $missing));
+is_deeply($clean->{pairs}, [], 'nothing is found in what was not spoiled');
+is($clean->{seen}, 2, 'and both were seen');
+
+my %spoiled = (
+    'leads nowhere' => sub { delete $_[0]{components}{schemas}{Store} },
+    'not valid under any' => sub {
+        $_[0]{components}{schemas}{Store}{type} = 'thing' },
+    'stands twice'  => sub {
+        $_[0]{paths}{'/readyz'}{get}{operationId} = 'get_healthz' },
+    'no parameter'  => sub {
+        $_[0]{paths}{'/api/v1/products/{product}'}{get}{parameters} = [] },
+    'not described' => sub {
+        delete $_[0]{paths}{'/readyz'}{get}{responses}{200}{description} },
+);
+for my $why (sort keys %spoiled) {
+    my $copy = $json->decode($res->{body});
+    $spoiled{$why}->($copy);
+    my $faults = check(write_to("$dir/spoiled.json", $json->encode($copy)),
+                       write_to("$dir/none"))->{document};
+    ok((grep { /\Q$why\E/ } @$faults), "found in the document: $why")
+        or diag("found: @$faults");
+}
+
+# --- what was recorded -------------------------------------------------------
+
+my $all = check($document, $ENV{SHOP_TEST_RECORD});
+is_deeply($all->{document}, [], 'the document is sound');
+my @bad = map { substr $_, 0, 500 } @{ $all->{pairs} };
+is(scalar @bad, 0, "none of $all->{checked} answers differs")
+    or diag(map { "$_\n" } splice @bad, 0, 20);
+
+my $share = $all->{seen} / $all->{documented};
+diag(sprintf '%d of %d documented statuses were seen (%.0f %%)', $all->{seen},
+     $all->{documented}, 100 * $share);
+SKIP: {
+    my %ran = map { $_->{test} =~ s{^.*/(t/api/)}{$1}r => 1 } @pairs;
+    my @other = grep { !$ran{$_} } glob 't/api/*.t';
+
+    skip "not every test has run: @other", 1 if @other;
+    diag(map { "not seen: $_\n" } @{ $all->{missing} });
+    cmp_ok($share, '>=', REACHED, 'as many were seen as must be');
+}
+
+done();
