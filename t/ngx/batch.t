@@ -104,6 +104,16 @@ for my $client (@waiting) {
 sql('COMMIT');
 is(get('/api/v1/products/wait0')->{status}, 404, 'which is over with the lock');
 
+# That statement is kept off the reads' lane for a while: those for slow ones
+# share what there is to do, and each is sent by one of them.
+for my $n ((2 .. 9) x 8) {
+    my @res = at_once(map { "/api/v1/products/slow$n-$_" } 1 .. $n);
+    my @other = grep { $_->{status} != 404 } @res;
+
+    die "a slow one got $other[0]{status}\n" if @other;
+}
+is(get('/healthz')->{status}, 200, 'slow lanes take turns');
+
 # --- a backend that does not read ---
 
 # Paths of four kilobytes fill the socket and libpq's buffer behind it, and
