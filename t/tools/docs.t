@@ -40,7 +40,8 @@ sub page {
 
 
 sub load_demo {
-    shopctl(qw(import shopify --quiet --currency TRY), "$top/sql/seed/demo.csv");
+    shopctl(qw(import shopify --quiet --currency TRY),
+            "$top/sql/seed/demo.csv");
     system("$ENV{SHOP_TEST_PG_BIN}/psql", '-Xq', '-v', 'ON_ERROR_STOP=1',
            '-d', database_url('shop_owner'), '-o', '/dev/null',
            '-f', "$top/sql/seed/demo.sql") == 0 or die "demo.sql failed\n";
