@@ -191,6 +191,13 @@ bench:
 
 tools: $(TOOLS)
 
+# The page about the schema, out of a database that has just been migrated.
+schema-doc: all
+	@SHOP_BUILD=$(B) t/run -- sh -c 'tools/schema-doc \
+	    "host=$$SHOP_TEST_DIR dbname=shop_template user=shop_owner"' \
+	    > $(B)/schema.md
+	@cp $(B)/schema.md docs/schema.md
+
 unit: $(B)/unit
 	$(B)/unit
 
@@ -253,8 +260,10 @@ help:
 	@echo 'make unit         the unit tests alone'
 	@echo 'make check-style  layout of the code, and who includes whom'
 	@echo 'make asan         the unit tests under AddressSanitizer and UBSan'
+	@echo 'make tools        the programs that tests and bench need'
+	@echo 'make schema-doc   docs/schema.md anew, out of the migrations'
 	@echo 'make install      PREFIX=, DESTDIR='
 	@echo 'make clean        remove $(B)'
 
-.PHONY: all run stop test bench tools unit check-style asan install clean \
-        help $(PC)
+.PHONY: all run stop test bench tools schema-doc unit check-style asan \
+        install clean help $(PC)
