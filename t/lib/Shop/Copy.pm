@@ -13,21 +13,41 @@ use warnings;
 use Cwd qw(abs_path);
 use Exporter 'import';
 use File::Basename qw(basename dirname);
+use File::Find ();
 
 our @EXPORT = qw(copy_tree tree_files append build build_folder run_in);
 
 my $top = abs_path(dirname(__FILE__) . '/../../..');
 
 
-# What belongs to a tree: all but what is made, and what git is told to ignore.
+# What belongs to a tree: all but what is made, and what .gitignore names.  Git
+# is not asked: a tree that was unpacked from an archive has none, and in one
+# of another user's it refuses to work.
 sub tree_files {
     my ($root) = @_;
+    my $ignored = ignored($root);
+    my @files;
 
-    open my $in, '-|', 'git', '-C', $top, 'ls-files', '-co',
-        '--exclude-standard' or die "git: $!";
-    my @files = grep { -e "$root/$_" } map { chomp; $_ } <$in>;
-    close $in or die "git ls-files failed\n";
+    File::Find::find({ no_chdir => 1, wanted => sub {
+        my $path = substr $_, length $root;
+        return $File::Find::prune = 1 if $path =~ $ignored;
+        push @files, substr $path, 1 if -f;
+    } }, $root);
     return @files;
+}
+
+
+# The patterns of .gitignore as one, for paths that begin with a slash.
+sub ignored {
+    my ($root) = @_;
+
+    open my $in, '<', "$root/.gitignore" or die "$root/.gitignore: $!";
+    chomp(my @patterns = grep { /^[^#\s]/ } <$in>);
+    my $any = join '|', map {
+        my $name = join '[^/]*', map { quotemeta } split /\*/, s{/$}{}r, -1;
+        m{^/} ? "^$name" : "/$name";
+    } '/.git', @patterns;
+    return qr{(?:$any)$};
 }
 
 
