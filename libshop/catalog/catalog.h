@@ -24,8 +24,7 @@ struct product_search {
     const char   *locale;
     const char   *fallback;
     const char   *currency;
-    const char   *by;           /* products, prices or titles                */
-    const char   *sort;
+    const char   *by;           /* position, newest, prices or titles        */
     bool          down;
     uuid          under;        /* a category, or else the next two          */
     const char   *scope;        /* all, tag or vendor                        */

@@ -13,12 +13,12 @@ SELECT p.id, coalesce(s.slug, sf.slug) AS slug,
        l.in_stock, ARRAY[l.key::text, p.id::text] AS page_key
   FROM (SELECT l.*
           FROM (
---? sort=position
+--? by=position
                SELECT product_id, channel_id, scope, in_stock,
                       position AS key
                  FROM listing_products
 --.
---? sort=newest
+--? by=newest
                SELECT product_id, channel_id, scope, in_stock,
                       published_at AS key
                  FROM listing_products
@@ -87,11 +87,20 @@ SELECT p.id, coalesce(s.slug, sf.slug) AS slug,
                                   AND coalesce(:price_max, 9007199254740991)
                        OFFSET 0)
 --.
---? !down after_id
-           AND (l.key, l.product_id) > (:after, :after_id)
+--? by=position after_id
+           AND (l.key, l.product_id) > (:after, :after_id::uuid)
 --.
---? down after_id
-           AND (l.key, l.product_id) < (:after, :after_id)
+--? by=titles after_id
+           AND (l.key, l.product_id) > (:after, :after_id::uuid)
+--.
+--? by=newest after_id
+           AND (l.key, l.product_id) < (:after::timestamptz, :after_id::uuid)
+--.
+--? by=prices !down after_id
+           AND (l.key, l.product_id) > (:after::bigint, :after_id::uuid)
+--.
+--? by=prices down after_id
+           AND (l.key, l.product_id) < (:after::bigint, :after_id::uuid)
 --.
 --? !down
          ORDER BY l.key, l.product_id LIMIT 101) l
@@ -119,8 +128,14 @@ SELECT p.id, coalesce(s.slug, sf.slug) AS slug,
 
 -- sql_prices_until() maybe struct price_term
 -- How long answers with prices are good: until any price changes by itself.
-SELECT floor(extract(epoch FROM prices_next_change() - shop_now()))::bigint
-           AS seconds;
+-- prices_next_change() written out: a function with queries of its own is
+-- planned anew at each call, which took six times as long as all of this.
+SELECT floor(extract(epoch FROM
+           least((SELECT min(from_at) FROM product_prices
+                   WHERE from_at > shop_now() AND from_at > '-infinity'),
+                 (SELECT min(until_at) FROM product_prices
+                   WHERE until_at > shop_now() AND until_at < 'infinity'))
+           - shop_now()))::bigint AS seconds;
 
 -- sql_by_slug(kind text, slug text, channel uuid, locale text, fallback text)
 --     maybe struct slug_ref
@@ -212,7 +227,7 @@ SELECT v.id, v.sku, v.media_id, v.in_stock,
         LIMIT 1) c ON true
  WHERE v.product_id = :owner AND v.status = 'active'
 --? after_id
-   AND (v.position, v.id) > (:after, :after_id)
+   AND (v.position, v.id) > (:after::smallint, :after_id::uuid)
 --.
  ORDER BY v.position, v.id
  LIMIT :limit;
@@ -247,7 +262,7 @@ SELECT c.id, c.parent_id, coalesce(s.slug, sf.slug) AS slug,
 --? at
        SELECT path FROM categories WHERE id = :at
 --.
---? owner
+--? !at
        SELECT k.path
          FROM product_categories pc
          JOIN categories k ON k.id = pc.category_id

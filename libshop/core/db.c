@@ -101,15 +101,15 @@ hosts_are_plain(const char *hosts, const char *addresses)
 }
 
 
-/* NULL, or a sentence about what the shop cannot work with. */
-static const char *
+const char *
 database_wrong(const char *conninfo)
 {
     PQconninfoOption *o = options_of(conninfo);
     const char       *why = NULL;
 
     if (o == NULL || strcmp(option(o, "sslmode"), "none") != 0)
-        why = "the database's connection string cannot be read, or names a "
+        why = "the database is not a libpq connection string such as "
+              "\"host=/run/postgresql dbname=shop user=shop_app\", or names a "
               "service that is not defined";
     else if (!hosts_are_plain(option(o, "host"), option(o, "hostaddr")))
         why = "the database's host is a name: give a socket's folder, an "

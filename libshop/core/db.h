@@ -56,6 +56,9 @@ struct db_call {
                                            several that have no name         */
 };
 
+/* NULL, or a sentence about a connection string that no shop works with. */
+const char *database_wrong(const char *conninfo);
+
 /* Nothing connects before the first use.  SHOP_E_CONF: the host is a name,
  * which could only be resolved by waiting; say a socket or an address. */
 int  db_open(struct db **out, struct shop *shop);

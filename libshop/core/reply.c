@@ -307,8 +307,12 @@ void
 answer_send(struct request *rq)
 {
     struct staged *s = &rq->answer;
-    shop_answer_t  a = { 0 };
+    shop_answer_t  a = { .route = rq->route == NULL ? "-" : rq->route->path };
 
+    if (s->type == NULL) {
+        shop_log(rq->shop, SHOP_LOG_ERROR, "%s gave no answer", a.route);
+        stage_problem(rq, &internal_error);
+    }
     answer_finish(rq);
     if (rq->route != NULL)
         compare(rq);
@@ -320,7 +324,6 @@ answer_send(struct request *rq)
     a.body = (shop_str_t) { s->body, s->len };
     a.headers = s->headers;
     a.n_headers = s->n_headers;
-    a.route = rq->route == NULL ? "-" : rq->route->path;
     a.caller = caller_name(rq);
     a.cache = rq->keep.state;
     a.db_us = rq->db_us;

@@ -120,8 +120,10 @@ query_parse(struct request *rq)
 
     if (p == NULL && rq->faults.n == 0 && rq->cursor != NULL)
         p = cursor_parse(rq);
+    if (p != NULL || rq->faults.n == 0)
+        return p;
 
-    return p != NULL ? p : rq->faults.n != 0 ? &wrong_query : NULL;
+    return rq->faults.status == 400 ? &bad_query : &wrong_query;
 }
 
 

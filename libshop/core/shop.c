@@ -448,7 +448,7 @@ conf_wrong(char *error, size_t size, const char *sentence)
 SHOP_API int
 shop_conf_check(const shop_conf_t *conf, char *error, size_t size)
 {
-    PQconninfoOption *options;
+    const char *wrong;
 
     if (conf->size != sizeof(shop_conf_t))
         return conf_wrong(error, size, "the configuration is of another "
@@ -456,12 +456,9 @@ shop_conf_check(const shop_conf_t *conf, char *error, size_t size)
     if (conf->database == NULL)
         return conf_wrong(error, size, "no database is named; a libpq "
                           "connection string is needed");
-    options = PQconninfoParse(conf->database, NULL);
-    if (options == NULL)
-        return conf_wrong(error, size, "the database is not a libpq "
-                          "connection string such as \"host=/run/postgresql "
-                          "dbname=shop user=shop_app\"");
-    PQconninfoFree(options);
+    wrong = database_wrong(conf->database);
+    if (wrong != NULL)
+        return conf_wrong(error, size, wrong);
     if (conf->cursor_secret[0].len < 32)
         return conf_wrong(error, size, "the cursor secret needs 32 bytes or "
                           "more");
