@@ -104,16 +104,19 @@ hosts_are_plain(const char *hosts, const char *addresses)
 const char *
 database_wrong(const char *conninfo)
 {
+    PQconninfoOption *written = PQconninfoParse(conninfo, NULL);
     PQconninfoOption *o = options_of(conninfo);
     const char       *why = NULL;
 
-    if (o == NULL || strcmp(option(o, "sslmode"), "none") != 0)
+    if (written == NULL || o == NULL
+        || strcmp(option(o, "sslmode"), "none") != 0)
         why = "the database is not a libpq connection string such as "
               "\"host=/run/postgresql dbname=shop user=shop_app\", or names a "
               "service that is not defined";
     else if (!hosts_are_plain(option(o, "host"), option(o, "hostaddr")))
         why = "the database's host is a name: give a socket's folder, an "
               "address, or hostaddr= beside it";
+    PQconninfoFree(written);
     PQconninfoFree(o);
 
     return why;

@@ -190,11 +190,12 @@ page_parse(struct request *rq, const char *name, const char *value, size_t n)
         sort_parse(rq, value);
     } else if (name[0] == 'c') {
         rq->cursor = value;
-    } else if (!int_parse(&limit, value, n)) {
+    } else if (value[strspn(value, "-0123456789")] != '\0') {
         fault_add(&rq->faults, NULL, "limit", "wrong_type",
                   "The limit is a number from 1 to 100.");
         rq->faults.status = 400;
-    } else if (limit < 1 || limit > LIMIT_MAX) {
+    } else if (!int_parse(&limit, value, n) || limit < 1
+               || limit > LIMIT_MAX) {
         fault_add(&rq->faults, NULL, "limit", "out_of_range",
                   "The limit is a number from 1 to 100.");
     } else {

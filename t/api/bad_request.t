@@ -85,6 +85,8 @@ for my $path ('/api/v1/store', '/api/v1/products', '/healthz', '/readyz',
 is_problem(get("/api/v1/products?$_->[0]"), $_->[1], $_->[2], @$_[3 .. $#$_])
     for
     [ 'limit=1000000', 422, 'wrong_query', 'limit' ],
+    [ 'limit=two', 400, 'bad_query', 'limit' ],
+    [ 'category=zzz', 400, 'bad_query', 'category' ],
     [ 'limit=0', 422, 'wrong_query', 'limit' ],
     [ 'limit=-1', 422, 'wrong_query', 'limit' ],
     [ 'limit=101', 422, 'wrong_query', 'limit' ],
