@@ -4,7 +4,10 @@
 
 B ?= build
 SHELL = /bin/sh
-MAKEFLAGS += -j$(shell nproc) --no-print-directory
+MAKEFLAGS += --no-print-directory
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
 .DELETE_ON_ERROR:
 .SECONDARY:
 
