@@ -104,8 +104,8 @@ my $at = "$prices/$made->[0]{id}";
 is_deeply(ok_json(get($at), 200), $made->[0], 'one of them');
 is_problem(get("$prices/price_00000000010000000000000001"), 404,
            'not_found');
-is_problem(get("$prices?variant_id=prod_00000000010000000000000001"), 422,
-           'wrong_query', 'variant_id');
+is_problem(get("$prices?variant_id=prod_00000000010000000000000001"), 400,
+           'bad_query', 'variant_id');
 
 sub refused {
     my ($price, @problem) = @_;
