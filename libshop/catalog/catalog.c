@@ -86,7 +86,7 @@ const struct field variant[] = {
 };
 
 const struct field product_option[] = {
-    SHAPE(product_option, "ProductOption"),
+    SHAPE(product_option, "Option"),
     FIELD(product_option, name, TEXT, .required = true),
     FIELD(product_option, values, TEXTS),
     END_SHAPE
