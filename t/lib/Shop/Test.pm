@@ -476,12 +476,13 @@ sub record {
 }
 
 
-# Bytes as text, when they are; null otherwise.
+# Bytes as text, when they are; null otherwise.  Perl would take surrogates.
 sub printable {
     my ($bytes) = @_;
 
     return undef unless defined $bytes;
-    return utf8::decode($bytes) ? $bytes : undef;
+    return utf8::decode($bytes) && $bytes !~ /[\x{d800}-\x{dfff}]/ ? $bytes
+                                                                  : undef;
 }
 
 
