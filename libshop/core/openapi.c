@@ -147,6 +147,8 @@ parameters(struct buf *b, const struct route *r)
         { r->axes & BY_CURRENCY,                           "currency" },
         { r->method == GET && !(r->flags & NO_DB),         "if_none_match" },
         { r->flags & IF_MATCH,                             "if_match" },
+        { (r->flags & TX) && !(r->flags & IF_MATCH)
+          && strstr(r->path, "/:") != NULL,                "if_match_maybe" },
         { r->flags & ONCE,                                 "idempotency_key" },
         { r->flags & TX,                                   "prefer" },
     };

@@ -24,8 +24,9 @@ enum {                          /* what of a route brings problems with it   */
     SCOPED   = 1 << 6,
     BODY     = 1 << 7,
     KEYED    = 1 << 8,          /* Idempotency-Key                           */
-    MATCHED  = 1 << 9,          /* If-Match                                  */
-    CHANGES  = 1 << 10
+    MATCHED  = 1 << 9,          /* If-Match must come                        */
+    CHANGES  = 1 << 10,
+    VERSION  = 1 << 11          /* changes what has one: If-Match may come   */
 };
 
 /* In the order in which a request meets them: what it says is read, who asks
@@ -45,7 +46,7 @@ static const struct {
     { SCOPED,   &forbidden },
     { PATH,     &not_found },
     { KEYED,    &request_in_progress },
-    { MATCHED,  &version_mismatch },
+    { VERSION,  &version_mismatch },
     { BODY,     &unsupported_media_type },
     { ANY,      &wrong_query },
     { LANGUAGE, &unknown_locale },
@@ -95,7 +96,8 @@ traits(const struct route *r)
            | (r->method != GET ? BODY : 0)
            | (r->flags & ONCE ? KEYED : 0)
            | (r->flags & IF_MATCH ? MATCHED : 0)
-           | (r->flags & TX ? CHANGES : 0);
+           | (r->flags & TX ? CHANGES : 0)
+           | ((r->flags & TX) && strstr(r->path, "/:") ? VERSION : 0);
 }
 
 

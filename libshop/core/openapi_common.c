@@ -38,6 +38,8 @@ const char openapi_common[] =
     "\"if_match\":{\"name\":\"If-Match\",\"in\":\"header\",\"required\":true,"
     "\"description\":\"ETag of what is changed, as it was read\","
     "\"schema\":" STRING "},"
+    PARAMETER("if_match_maybe", "If-Match", "header",
+              "ETag of what is changed, when no other is to be", STRING) ","
     PARAMETER("idempotency_key", "Idempotency-Key", "header",
               "Of the client's making; a repeated request has one effect",
               "{\"type\":\"string\",\"pattern\":\"^[!-~]{1,255}$\"}") ","

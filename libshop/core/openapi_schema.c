@@ -51,13 +51,18 @@ same_name(struct buf *b, const struct named *x, const struct named *y)
 }
 
 
-/* False when it is there already. */
+/* False when it is there already.  Two shapes of one name would be one schema,
+ * and wrong for one of them: there is no document then, which the unit tests
+ * find before anybody else does. */
 static bool
 is_new(struct names *names, const struct named *one)
 {
     for (size_t i = 0; i < names->n; i++) {
-        if (same_name(names->b, &names->v[i], one))
+        if (same_name(names->b, &names->v[i], one)) {
+            if (names->v[i].shape != one->shape)
+                names->b->failed = true;
             return false;
+        }
     }
 
     return names->n < NAMES_MAX;

@@ -144,6 +144,29 @@ test_openapi__has_each_shape_once(void **state)
 }
 
 
+/* Another shape of the same name: which one would the schema be? */
+static void
+test_openapi__is_not_made_of_two_shapes_of_one_name(void **state)
+{
+    static const struct field other[] = {
+        SHAPE(toy_part, "Toy"), FIELD(toy_part, sku, TEXT), END_SHAPE
+    };
+    static const struct route others[] = {
+        { GET, "/api/v1/others", unused, PUBLIC, .view = other }, END_ROUTES
+    };
+    static const struct domain        more = { "more", .routes = others };
+    static const struct domain *const both[] = { &toys, &more, NULL };
+    struct arena  a = { 0 };
+    struct buf    b;
+
+    (void) state;
+    buf_init(&b, &a, 1024);
+    openapi_make(&b, both);
+    assert_true(b.failed);
+    arena_reset(&a);
+}
+
+
 static void
 test_openapi__is_the_same_each_time(void **state)
 {
@@ -173,6 +196,7 @@ core_openapi_tests(void)
         cmocka_unit_test(test_openapi__says_what_the_rows_say),
         cmocka_unit_test(test_openapi__knows_the_problems_of_a_row),
         cmocka_unit_test(test_openapi__has_each_shape_once),
+        cmocka_unit_test(test_openapi__is_not_made_of_two_shapes_of_one_name),
         cmocka_unit_test(test_openapi__is_the_same_each_time),
     };
 
