@@ -206,8 +206,7 @@ is_problem(get('/api/v1/products?tag=&vendor=' . 'x' x 256), 422,
            'wrong_query', qw(tag vendor));
 for ('price_min=ten', 'category=nonsense', 'category=prod_' . '0' x 26) {
     my ($name) = /^(\w+)/;
-    is(get("/api/v1/products?$_")->{json}{errors}[0]{parameter}, $name,
-       "unreadable: $_");
+    is_problem(get("/api/v1/products?$_"), 400, 'bad_query', $name);
 }
 is_problem(get('/api/v1/products?locale=xx'), 422, 'unknown_locale',
            'locale');
