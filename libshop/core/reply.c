@@ -164,7 +164,13 @@ reply_created(struct request *rq, const struct field *view, const void *data,
 void
 reply_redirect(struct request *rq, int status, const char *location)
 {
-    header(rq, "Location", location);
+    shop_str_t q = rq->in->query;
+
+    /* What was asked of the old address is asked of the new one. */
+    if (q.len != 0 && memchr(q.data, '\r', q.len) == NULL
+        && memchr(q.data, '\n', q.len) == NULL)
+        location = text_of(rq, "%s?%.*s", location, (int) q.len, q.data);
+    rq->answer.location = location;
     stage(rq, status, "application/json", "{}", 2);
 }
 

@@ -93,6 +93,8 @@ polled();
 $res = get('/api/v1/products/pot-1');
 is($res->{status}, 301, 'moved');
 is($res->{headers}{location}, '/api/v1/products/jar-1', 'to its new slug');
+is(get('/api/v1/products/pot-1?currency=EUR')->{headers}{location},
+   '/api/v1/products/jar-1?currency=EUR', 'with what was asked of the old');
 
 # A change is seen with the next poll, and what was archived is gone.
 sql("UPDATE products SET status = 'archived', archived_at = shop_now()
