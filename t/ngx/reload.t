@@ -51,6 +51,14 @@ sub start {
 
 # Three times as long as the longest thought.
 is(failures(start('1500ms'), 20), 0, 'no request failed in 20 reloads');
-cmp_ok(failures(start('0'), 3), '>', 0, 'without the drain some do');
+
+# That a request meets a worker that has just gone is chance: as many reloads
+# as above, at most, until one does.
+my $bare = start('0');
+my $failed = 0;
+for (1 .. 4) {
+    $failed ||= failures($bare, 5);
+}
+cmp_ok($failed, '>', 0, 'without the drain some do');
 
 done();
