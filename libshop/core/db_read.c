@@ -78,6 +78,18 @@ error_keep(struct db_lane *l, struct db_wait *w)
 }
 
 
+static void
+error_take(struct db_lane *l, struct db_wait *w)
+{
+    error_field(w->sqlstate, sizeof(w->sqlstate), w->result,
+                PG_DIAG_SQLSTATE);
+    error_field(w->constraint, sizeof(w->constraint), w->result,
+                PG_DIAG_CONSTRAINT_NAME);
+    if (l->changed != NULL)
+        error_keep(l, w);
+}
+
+
 void
 entry_finish(struct db_entry *e, enum db_outcome outcome, PGresult *result)
 {
@@ -88,11 +100,9 @@ entry_finish(struct db_entry *e, enum db_outcome outcome, PGresult *result)
     w->entry = NULL;
     w->outcome = outcome;
     w->result = result;
-    error_field(w->sqlstate, sizeof(w->sqlstate), result, PG_DIAG_SQLSTATE);
-    error_field(w->constraint, sizeof(w->constraint), result,
-                PG_DIAG_CONSTRAINT_NAME);
-    if (outcome == DB_ERROR && l->changed != NULL)
-        error_keep(l, w);
+    w->sqlstate[0] = w->constraint[0] = '\0';
+    if (outcome == DB_ERROR)
+        error_take(l, w);
 
     if (w == &gone)
         PQclear(result);

@@ -206,6 +206,14 @@ etag_known(shop_str_t given, shop_str_t etag)
 }
 
 
+static void
+hex(char *out, uint64_t n, unsigned digits)
+{
+    for (; digits > 0; n >>= 4)
+        out[--digits] = "0123456789abcdef"[n & 15];
+}
+
+
 /* An object has the version for its ETag, all else its bytes. */
 const char *
 answer_etag(struct request *rq)
@@ -224,8 +232,10 @@ answer_etag(struct request *rq)
     if (etag == NULL)
         return NULL;
     hash128(&hash_fixed, s->body, s->len, h);
-    snprintf(etag, 40, "\"%016llx%08llx\"", (unsigned long long) h[0],
-             (unsigned long long) (h[1] >> 32));
+    etag[0] = '"';
+    hex(etag + 1, h[0], 16);
+    hex(etag + 17, h[1] >> 32, 8);
+    memcpy(etag + 25, "\"", 2);
 
     return etag;
 }

@@ -107,6 +107,7 @@ struct request {
     const char             *place;      /* before a constraint's pointer     */
 
     shop_timer_t            deadline;
+    uint64_t                until_ms;   /* the deadline, on the loop's clock */
     shop_timer_t            pause;      /* waits that are nobody's answer    */
     uint64_t                start_us;
     uint32_t                db_us;      /* waited for PostgreSQL             */

@@ -186,20 +186,37 @@ request_leave(struct request *rq, enum request_state state)
 }
 
 
-/* Between COMMIT and its outcome nobody can say that nothing was done. */
+static void
+request_answer(struct request *rq)
+{
+    coro_abandon(rq->coro);
+    rq->coro = NULL;
+    request_end(rq);
+}
+
+
+/* Between COMMIT and its outcome nobody can say that nothing was done.  Who
+ * finds no old answer in the place of one that is late has the rest of his
+ * time; see patience_ms(). */
 static void
 deadline_fired(shop_timer_t *t)
 {
     struct request *rq = t->ctx;
+    struct shop    *shop = rq->shop;
+    uint64_t        now = shop_now_ms(shop);
 
-    COUNT(rq->shop, DEADLINES, 1);
-    coro_abandon(rq->coro);
-    rq->coro = NULL;
-    if (rq->tx.committing)
-        stage_problem(rq, &outcome_unknown);
-    else if (!kept_serve_old(rq))
-        stage_problem(rq, &deadline_exceeded);
-    request_end(rq);
+    if (rq->tx.committing) {
+        request_stop(rq, &outcome_unknown);
+    } else if (kept_serve_old(rq)) {
+        request_answer(rq);
+    } else if (now < rq->until_ms) {
+        shop->ops->timer_set(shop->host, t, (uint32_t) (rq->until_ms - now),
+                             SHOP_TIMER_FOREGROUND);
+        return;
+    } else {
+        request_stop(rq, &deadline_exceeded);
+    }
+    COUNT(shop, DEADLINES, 1);
 }
 
 
@@ -368,6 +385,7 @@ submit(struct request *rq, shop_call_t **out)
     if (request_run(rq))
         return SHOP_OK;
 
+    rq->until_ms = shop_now_ms(shop) + shop->conf.deadline_ms;
     shop->ops->timer_set(shop->host, &rq->deadline, patience_ms(rq),
                          SHOP_TIMER_FOREGROUND);
     *out = (shop_call_t *) rq;
