@@ -131,8 +131,8 @@ enum {                          /* flags of a route                          */
     ONCE       = 1 << 4,        /* Idempotency-Key is honoured; with TX      */
     IF_MATCH   = 1 << 5,        /* without If-Match: 428; check_version()    */
     CACHED     = 1 << 6,        /* the answer is kept; PUBLIC GET, with tags */
-    WHOLE_LIST = 1 << 8,        /* answers with reply_list()                 */
-    MOVES      = 1 << 9         /* may answer 301: the thing has moved       */
+    WHOLE_LIST = 1 << 7,        /* answers with reply_list()                 */
+    MOVES      = 1 << 8         /* may answer 301: the thing has moved       */
 };
 
 enum {                          /* what an answer depends on, see context()  */
@@ -200,7 +200,7 @@ struct domain {
     void (*seen)(struct request *rq);
 
     /* Load what context_of() needs, in the coroutine of a request that finds
-     * it older than a second.  What it makes lies on `arena`. */
+     * the tag "store" touched since.  What it makes lies on `arena`. */
     void *(*settings_load)(struct request *rq, struct arena *arena);
 
     /* Choose channel, locale and currency.  NULL, or the problem with the

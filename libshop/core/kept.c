@@ -14,8 +14,6 @@
  * Functions return codes, except tag(), tag_id() and valid_for(), which are a
  * handler's.
  */
-#include <stdio.h>
-
 #include "core/env.h"
 #include "core/problem.h"
 #include "core/request.h"
@@ -113,7 +111,7 @@ head_read(shop_str_t head, shop_header_t *out)
 }
 
 
-/* An entry as an answer; `h` has room for two headers more than HEADERS_MAX. */
+/* An entry as an answer; `h` has room for one header more than HEADERS_MAX. */
 static void
 entry_answer(const struct cache_entry *e, const char *state,
              shop_str_t if_none_match, shop_header_t *h, shop_answer_t *a)
