@@ -369,6 +369,9 @@ void offload(struct request *rq, void (*work)(void *arg), void *arg);
 const char *html_cleaned(struct request *rq, const char *html,
                          const char *pointer);
 
+/* SHA-256 as 64 hexadecimal digits. */
+const char *sha256_of(struct request *rq, const char *data, size_t n);
+
 /* A slug made of a text; NULL when none of its letters can stand in one. */
 const char *slug_of(struct request *rq, const char *text);
 

@@ -1,8 +1,11 @@
 /*
- * input.c - texts of clients made fit for a shop: HTML, slugs.
+ * input.c - texts of clients made fit for a shop: HTML, slugs, digests.
  *
  * Functions fail() the request when memory is short.
  */
+#include <openssl/evp.h>
+#include <stdio.h>
+
 #include "core/html.h"
 #include "core/problem.h"
 #include "core/request.h"
@@ -66,6 +69,22 @@ html_cleaned(struct request *rq, const char *html, const char *pointer)
 
 
 /* Shorter than a slug may be, as it is made to be read in an address. */
+const char *
+sha256_of(struct request *rq, const char *data, size_t n)
+{
+    uint8_t   hash[32];
+    unsigned  len = 0;
+    char     *out = alloc(rq, 2 * sizeof(hash) + 1);
+
+    if (EVP_Digest(data, n, hash, &len, EVP_sha256(), NULL) != 1)
+        fail(rq, &out_of_memory);
+    for (unsigned i = 0; i < len; i++)
+        snprintf(out + 2 * i, 3, "%02x", hash[i]);
+
+    return out;
+}
+
+
 const char *
 slug_of(struct request *rq, const char *text)
 {

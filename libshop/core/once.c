@@ -12,9 +12,6 @@
  */
 #include "core/once.h"
 
-#include <openssl/evp.h>
-#include <stdio.h>
-
 #include "core/once.sql.h"
 #include "core/problem.h"
 #include "core/request.h"
@@ -72,23 +69,6 @@ caller_text(struct request *rq)
 }
 
 
-static const char *
-hash_text(struct request *rq)
-{
-    uint8_t   hash[32];
-    unsigned  n = 0;
-    char     *out = alloc(rq, 2 * sizeof(hash) + 1);
-
-    if (EVP_Digest(rq->in->body.data, rq->in->body.len, hash, &n,
-                   EVP_sha256(), NULL) != 1)
-        fail(rq, &out_of_memory);
-    for (unsigned i = 0; i < n; i++)
-        snprintf(out + 2 * i, 3, "%02x", hash[i]);
-
-    return out;
-}
-
-
 /* The request's half of what is stored. */
 static struct once_answer
 fingerprint(struct request *rq)
@@ -100,7 +80,7 @@ fingerprint(struct request *rq)
         .path = text_of(rq, "%.*s?%.*s", (int) in->path.len, in->path.data,
                         (int) in->query.len,
                         in->query.len == 0 ? "" : in->query.data),
-        .body_hash = hash_text(rq),
+        .body_hash = sha256_of(rq, in->body.data, in->body.len),
     };
 }
 
