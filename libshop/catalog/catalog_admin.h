@@ -19,6 +19,9 @@
 #define BODY_VARIANTS_MAX     250
 #define PRODUCT_VARIANTS_MAX  2000
 
+/* Where a list by place and id begins. */
+#define FIRST_ID  "00000000-0000-0000-0000-000000000000"
+
 /* Texts of a product or a category in one language.  `locale` NULL is the
  * default language. */
 struct wording {

@@ -9,8 +9,7 @@
 
 #include "catalog/catalog_admin.sql.h"
 
-#define ADMIN     "/api/admin/v1"
-#define FIRST_ID  "00000000-0000-0000-0000-000000000000"
+#define ADMIN  "/api/admin/v1"
 
 static const char *const product_sorts[] = {
     "newest", "oldest", "updated", NULL
@@ -114,7 +113,7 @@ product_step(struct request *rq, void (*step)(struct request *rq,
 
 /* POST /products/:product/archive: orders keep what they say of it. */
 static void
-product_shelve(struct request *rq)
+archive_product(struct request *rq)
 {
     product_step(rq, product_archive);
 }
@@ -122,7 +121,7 @@ product_shelve(struct request *rq)
 
 /* POST /products/:product/restore */
 static void
-product_unshelve(struct request *rq)
+restore_product(struct request *rq)
 {
     product_step(rq, product_restore);
 }
@@ -211,7 +210,7 @@ variant_step(struct request *rq, void (*step)(struct request *rq,
 
 /* POST /variants/:variant/archive */
 static void
-variant_shelve(struct request *rq)
+archive_variant(struct request *rq)
 {
     variant_step(rq, variant_archive);
 }
@@ -219,7 +218,7 @@ variant_shelve(struct request *rq)
 
 /* POST /variants/:variant/restore */
 static void
-variant_unshelve(struct request *rq)
+restore_variant(struct request *rq)
 {
     variant_step(rq, variant_restore);
 }
@@ -303,7 +302,7 @@ category_edit(struct request *rq)
 /* POST /categories/:category/move: says all of the place and nothing else, so
  * it needs no If-Match; who sends one is held to it. */
 static void
-category_replace(struct request *rq)
+move_category(struct request *rq)
 {
     const struct staff_category *in = body(rq, staff_category);
     uuid                         id = path_id(rq, "category", "cat");
@@ -335,7 +334,7 @@ category_step(struct request *rq, void (*step)(struct request *rq,
 
 /* POST /categories/:category/archive */
 static void
-category_shelve(struct request *rq)
+archive_category(struct request *rq)
 {
     category_step(rq, category_archive);
 }
@@ -343,7 +342,7 @@ category_shelve(struct request *rq)
 
 /* POST /categories/:category/restore */
 static void
-category_unshelve(struct request *rq)
+restore_category(struct request *rq)
 {
     category_step(rq, category_restore);
 }
@@ -390,11 +389,11 @@ const struct route catalog_admin_routes[] = {
       TX | ONCE | IF_MATCH, .body = staff_product_patch,
       .view = staff_product,
       .problems = product_problems, .summary = "Change a product" },
-    { POST, ADMIN "/products/:product/archive", product_shelve,
+    { POST, ADMIN "/products/:product/archive", archive_product,
       MAY(products_write), TX | ONCE, .view = staff_product,
       .problems = product_step_problems,
       .summary = "Take a product out of the shop for good" },
-    { POST, ADMIN "/products/:product/restore", product_unshelve,
+    { POST, ADMIN "/products/:product/restore", restore_product,
       MAY(products_write), TX | ONCE, .view = staff_product,
       .problems = product_step_problems,
       .summary = "Make a draft of an archived product" },
@@ -411,10 +410,10 @@ const struct route catalog_admin_routes[] = {
     { PATCH, ADMIN "/variants/:variant", variant_edit, MAY(products_write),
       TX | ONCE | IF_MATCH, .body = staff_variant, .view = staff_variant,
       .problems = variant_problems, .summary = "Change a variant" },
-    { POST, ADMIN "/variants/:variant/archive", variant_shelve,
+    { POST, ADMIN "/variants/:variant/archive", archive_variant,
       MAY(products_write), TX | ONCE, .view = staff_variant,
       .problems = variant_step_problems, .summary = "Archive a variant" },
-    { POST, ADMIN "/variants/:variant/restore", variant_unshelve,
+    { POST, ADMIN "/variants/:variant/restore", restore_variant,
       MAY(products_write), TX | ONCE, .view = staff_variant,
       .problems = variant_step_problems,
       .summary = "Bring an archived variant back" },
@@ -435,15 +434,15 @@ const struct route catalog_admin_routes[] = {
       .body = staff_category_patch, .view = staff_category,
       .problems = category_problems,
       .summary = "Change a category, its place too" },
-    { POST, ADMIN "/categories/:category/move", category_replace,
+    { POST, ADMIN "/categories/:category/move", move_category,
       MAY(categories_write), TX | ONCE, .body = staff_category_move,
       .view = staff_category, .problems = category_problems,
       .summary = "Move a category with all that is below it" },
-    { POST, ADMIN "/categories/:category/archive", category_shelve,
+    { POST, ADMIN "/categories/:category/archive", archive_category,
       MAY(categories_write), TX | ONCE, .view = staff_category,
       .problems = category_step_problems,
       .summary = "Archive a category that has none below it" },
-    { POST, ADMIN "/categories/:category/restore", category_unshelve,
+    { POST, ADMIN "/categories/:category/restore", restore_category,
       MAY(categories_write), TX | ONCE, .view = staff_category,
       .problems = category_step_problems,
       .summary = "Bring an archived category back" },

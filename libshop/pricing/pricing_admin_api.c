@@ -100,7 +100,7 @@ price_view(struct request *rq, uuid id)
 
 /* GET /prices: without a filter all of the shop's, for who copies them. */
 static void
-price_list_prices(struct request *rq)
+price_page(struct request *rq)
 {
     const struct page *p = page(rq);
     struct price      *rows;
@@ -158,7 +158,7 @@ price_edit(struct request *rq)
 
 /* POST /prices/:price/end */
 static void
-price_stop(struct request *rq)
+end_price(struct request *rq)
 {
     uuid          id = path_id(rq, "price", "price");
     struct price *p = price_hold(rq, id);
@@ -195,7 +195,7 @@ static const struct route admin_routes[] = {
     { PATCH, ADMIN "/price-lists/:list", price_list_edit, MAY(prices_write),
       TX | ONCE | IF_MATCH, .body = price_list_patch, .view = price_list,
       .problems = list_problems, .summary = "Change a price list" },
-    { GET, ADMIN "/prices", price_list_prices, MAY(prices_read), PAGED,
+    { GET, ADMIN "/prices", price_page, MAY(prices_read), PAGED,
       .query = price_filter, .view = price, .sorts = id_sorts,
       .summary = "Prices, past and future ones too" },
     { POST, ADMIN "/prices", price_create, MAY(prices_write), TX | ONCE,
@@ -206,7 +206,7 @@ static const struct route admin_routes[] = {
     { PATCH, ADMIN "/prices/:price", price_edit, MAY(prices_write),
       TX | ONCE | IF_MATCH, .body = price_patch, .view = price,
       .problems = price_problems, .summary = "Change a price" },
-    { POST, ADMIN "/prices/:price/end", price_stop, MAY(prices_write),
+    { POST, ADMIN "/prices/:price/end", end_price, MAY(prices_write),
       TX | ONCE, .view = price, .problems = end_problems,
       .summary = "Let a price hold until now" },
     END_ROUTES
