@@ -8,22 +8,12 @@
 #include <stdlib.h>
 
 #include "core/env.h"
-#include "core/worker.h"
+#include "db_fixture.h"
 
 #undef COUNT
 #include "core/check.h"
 
-#include "harness.h"
-
 int core_db_lane_tests(void);
-
-struct fixture {
-    struct harness  host;
-    struct shop     shop;
-    uint64_t        count[256];
-    struct db      *db;
-    PGconn         *aside;              /* for what the test itself says     */
-};
 
 /* A statement and its answer: the first column of the first row. */
 struct asked {
@@ -52,62 +42,14 @@ static const char schema[] =
 static void
 aside(struct fixture *f, const char *sql)
 {
-    PGresult *res = PQexec(f->aside, sql);
-
-    if (PQresultStatus(res) == PGRES_FATAL_ERROR)
-        fail_msg("%s", PQerrorMessage(f->aside));
-    PQclear(res);
+    say(f->aside, sql);
 }
 
 
 static int
 set_up(void **state)
 {
-    struct fixture *f;
-
-    if (getenv("SHOP_TEST_DATABASE") == NULL)
-        return 0;
-    f = calloc(1, sizeof(*f));
-    assert_non_null(f);
-    f->aside = PQconnectdb(getenv("SHOP_TEST_DATABASE"));
-    aside(f, schema);
-    f->shop.ops = &harness_ops;
-    f->shop.host = &f->host;
-    f->shop.count = f->count;
-    f->shop.conf.database = getenv("SHOP_TEST_DATABASE");
-    f->shop.conf.read_connections = 1;
-    f->shop.conf.slow_connections = 2;
-    f->shop.conf.tx_connections = 1;
-    assert_int_equal(db_open(&f->db, &f->shop), SHOP_OK);
-    *state = f;
-
-    return 0;
-}
-
-
-static int
-tear_down(void **state)
-{
-    struct fixture *f = *state;
-
-    if (f == NULL)
-        return 0;
-    db_close(f->db);
-    harness_turn(&f->host);
-    PQfinish(f->aside);
-    free(f);
-
-    return 0;
-}
-
-
-static struct fixture *
-fixture(void **state)
-{
-    if (*state == NULL)
-        skip();
-
-    return *state;
+    return fixture_set_up(state, schema);
 }
 
 
@@ -548,7 +490,7 @@ a_slow_one_forgotten_is_prepared_anew(void **state)
 
 
 #define WITH_DATABASE(test)                                                   \
-    cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    cmocka_unit_test_setup_teardown(test, set_up, fixture_tear_down)
 
 
 int

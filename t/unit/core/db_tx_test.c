@@ -13,20 +13,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "core/worker.h"        /* before cmocka, whose fail() is a macro */
+#include "db_fixture.h"         /* before cmocka, whose fail() is a macro */
 
 #include <cmocka.h>
 
-#include "harness.h"
-
 int core_db_tx_tests(void);
-
-struct fixture {
-    struct harness  host;
-    struct shop     shop;
-    uint64_t        count[256];
-    struct db      *db;
-};
 
 static const char schema[] =
     "SET client_min_messages = error;"
@@ -60,17 +51,13 @@ wake(struct db_wait *w)
 }
 
 
-/* A plain connection, for what the test itself has to say. */
+/* A plain connection more, for what the test itself has to say. */
 static PGconn *
 aside(const char *sql)
 {
-    PGconn    *pg = PQconnectdb(getenv("SHOP_TEST_DATABASE"));
-    PGresult  *res = PQexec(pg, sql);
+    PGconn *pg = PQconnectdb(getenv("SHOP_TEST_DATABASE"));
 
-    if (PQresultStatus(res) == PGRES_FATAL_ERROR)
-        print_error("%s", PQerrorMessage(pg));
-    assert_int_not_equal(PQresultStatus(res), PGRES_FATAL_ERROR);
-    PQclear(res);
+    say(pg, sql);
 
     return pg;
 }
@@ -79,49 +66,7 @@ aside(const char *sql)
 static int
 set_up(void **state)
 {
-    struct fixture *f;
-
-    if (getenv("SHOP_TEST_DATABASE") == NULL)
-        return 0;
-    f = calloc(1, sizeof(*f));
-    assert_non_null(f);
-    PQfinish(aside(schema));
-    f->shop.ops = &harness_ops;
-    f->shop.host = &f->host;
-    f->shop.count = f->count;
-    f->shop.conf.database = getenv("SHOP_TEST_DATABASE");
-    f->shop.conf.read_connections = 1;
-    f->shop.conf.tx_connections = 1;
-    f->shop.conf.tx_queue = 1;
-    assert_int_equal(db_open(&f->db, &f->shop), SHOP_OK);
-    *state = f;
-
-    return 0;
-}
-
-
-static int
-tear_down(void **state)
-{
-    struct fixture *f = *state;
-
-    if (f == NULL)
-        return 0;
-    db_close(f->db);
-    harness_turn(&f->host);
-    free(f);
-
-    return 0;
-}
-
-
-static struct fixture *
-fixture(void **state)
-{
-    if (*state == NULL)
-        skip();
-
-    return *state;
+    return fixture_set_up(state, schema);
 }
 
 
@@ -615,7 +560,7 @@ without_a_server_nothing_begins(void **state)
 
 
 #define WITH_DATABASE(test)                                                   \
-    cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    cmocka_unit_test_setup_teardown(test, set_up, fixture_tear_down)
 
 
 int
