@@ -247,6 +247,11 @@ for my $below ('', '/variants') {
     is(get("/api/v1/products/lamp$below", 'If-None-Match' => $etag)->{status},
        304, 'not modified');
 }
+
+# Who guesses the id of a draft learns nothing either.
+my $draft = $lamp->{id} =~ s/1$/3/r;
+is_problem(get("/api/v1/products/$draft$_"), 404, 'not_found')
+    for '', '/variants', '/availability';
 is_problem(get('/api/v1/products/lamp/variants?cursor=x'), 400, 'bad_cursor');
 is_problem(get('/api/v1/products/lamp/availability'), 404, 'not_found');
 
