@@ -77,6 +77,9 @@ run_again(struct request *rq, const struct problem *p)
         fail(rq, p);
 
     COUNT(rq->shop, TX_AGAIN, 1);
+    db_tx_rollback(&rq->tx);
+    while (rq->tx.rolling && rq->tx.conn != NULL)
+        request_wait(rq);
     request_leave(rq, AGAIN);
 }
 

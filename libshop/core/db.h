@@ -107,12 +107,13 @@ struct tx {
     uint64_t          xid;              /* 0 until known                     */
     bool              begun;            /* BEGIN is sent or queued           */
     bool              committing;
+    bool              rolling;          /* ROLLBACK is waited for            */
     struct db_wait    wait;             /* for COMMIT, then for its outcome  */
     shop_timer_t      timer;
     uint64_t          asked_ms;         /* since when for the outcome        */
     char              xid_text[24];
     const char       *xid_value;
-    void            (*wake)(struct tx *tx);     /* acquired, or committed    */
+    void            (*wake)(struct tx *tx);     /* acquired, or ended        */
     void             *ctx;
     struct tx        *next;             /* in the queue                      */
 };
@@ -130,6 +131,12 @@ void db_tx_query(struct tx *tx, const struct db_call *call,
  * when the call returns; until then the transaction cannot be abandoned,
  * except by db_tx_end() when the shop closes. */
 void db_tx_commit(struct tx *tx);
+
+/* ROLLBACK, and wake() when it is done.  It is when the call returns if
+ * `conn` is NULL then or nothing was begun.  Who begins anew before it is done
+ * meets his own locks: PostgreSQL tells of an error first, and lets go of them
+ * then. */
+void db_tx_rollback(struct tx *tx);
 
 /* However it stands: leave the queue, or ROLLBACK behind what is in flight.
  * Never waits; the connection serves the next when it is clean. */

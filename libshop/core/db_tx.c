@@ -202,10 +202,10 @@ changed(struct db_lane *l, enum db_outcome what)
     if (what != DB_ROWS && tx != NULL) {
         part(c);
         tx->outcome = what;
-        if (tx->committing && tx->wait.entry == NULL) {
+        if (tx->committing && tx->commit == TX_NONE && tx->wait.entry == NULL)
             tx->commit = TX_ABORTED;
+        if (tx->commit == TX_ABORTED || tx->rolling)
             tx->wake(tx);
-        }
     }
     serve_waiting(c->pool);
 }
@@ -250,6 +250,7 @@ static void
 rollback_done(struct db_wait *w)
 {
     struct tx_conn *c = w->ctx;
+    struct tx      *tx = c->tx;
 
     PQclear(w->result);
     w->result = NULL;
@@ -258,7 +259,11 @@ rollback_done(struct db_wait *w)
         return;
     }
     c->ending = false;
+    if (tx != NULL)
+        part(c);
     release(c);
+    if (tx != NULL)
+        tx->wake(tx);
 }
 
 
@@ -414,7 +419,6 @@ db_tx_query(struct tx *tx, const struct db_call *call, struct db_wait *w)
 static void
 rollback(struct tx_conn *c)
 {
-    part(c);
     wait_reset(&c->end);
     c->ending = true;
     COUNT(c->pool->shop, TX_ROLLED, 1);
@@ -455,12 +459,24 @@ db_tx_end(struct tx *tx)
         p->shop->ops->timer_del(p->shop->host, &tx->timer);
     if (tx->outcome == DB_PENDING) {
         queue_leave(p, tx);
-    } else if (c != NULL && tx->begun) {
-        rollback(c);
     } else if (c != NULL) {
         part(c);
-        release(c);
+        if (tx->begun && !tx->rolling)
+            rollback(c);
+        else if (!tx->rolling)
+            release(c);
     }
+}
+
+
+void
+db_tx_rollback(struct tx *tx)
+{
+    if (tx->conn == NULL || !tx->begun)
+        return;
+
+    tx->rolling = true;
+    rollback(tx->conn);
 }
 
 
@@ -581,9 +597,7 @@ commit_done(struct db_wait *w)
     w->result = NULL;
     if (!done)
         error_first(&c->lane, w);
-    if (w->outcome == DB_ERROR) {
-        rollback(c);
-    } else {
+    if (w->outcome != DB_ERROR) {
         part(c);
         release(c);
     }

@@ -337,6 +337,61 @@ a_commit_can_be_refused(void **state)
 }
 
 
+/* In time: PostgreSQL tells of the error that led here before it lets go of
+ * the locks. */
+static void
+a_rollback_can_be_waited_for(void **state)
+{
+    struct fixture *f = fixture(state);
+    struct tx       tx;
+    unsigned        woken;
+    PGconn         *pg = aside("SELECT 1");
+    PGresult       *res;
+
+    acquire(f, &tx, &woken);
+    db_tx_rollback(&tx);
+    assert_false(tx.rolling);
+
+    run(f, &tx, "SELECT pg_advisory_xact_lock(4711)", NULL);
+    woken = 0;
+    db_tx_rollback(&tx);
+    turn_until(f, &woken);
+    assert_null(tx.conn);
+    res = PQexec(pg, "SELECT pg_try_advisory_lock(4711)");
+    assert_string_equal(PQgetvalue(res, 0, 0), "t");
+    PQclear(res);
+    PQfinish(pg);
+    db_tx_end(&tx);
+}
+
+
+static void
+who_waits_for_a_rollback_can_leave(void **state)
+{
+    struct fixture *f = fixture(state);
+    struct tx       tx;
+    unsigned        woken;
+
+    acquire(f, &tx, &woken);
+    run(f, &tx, "INSERT INTO tx_test.t VALUES (1, 1)", NULL);
+    woken = 0;
+    db_tx_rollback(&tx);
+    db_tx_end(&tx);
+
+    acquire(f, &tx, &woken);
+    turn_until(f, &woken);
+    woken = 0;
+    assert_int_equal(run(f, &tx, "SELECT 1", NULL), DB_ROWS);
+    db_tx_rollback(&tx);
+    shutdown(socket_of(f), SHUT_RDWR);
+    turn_until(f, &woken);
+    assert_null(tx.conn);
+    assert_int_equal(tx.outcome, DB_LOST);
+    db_tx_end(&tx);
+    assert_int_equal(rows(), 0);
+}
+
+
 static void
 the_queue_is_in_order_and_bounded(void **state)
 {
@@ -574,6 +629,8 @@ core_db_tx_tests(void)
         WITH_DATABASE(a_failed_statement_commits_nothing),
         WITH_DATABASE(the_first_error_is_told_of_all),
         WITH_DATABASE(a_commit_can_be_refused),
+        WITH_DATABASE(a_rollback_can_be_waited_for),
+        WITH_DATABASE(who_waits_for_a_rollback_can_leave),
         WITH_DATABASE(the_queue_is_in_order_and_bounded),
         WITH_DATABASE(a_draining_worker_keeps_no_idle_connection),
         WITH_DATABASE(a_lost_transaction_does_not_go_on_alone),
