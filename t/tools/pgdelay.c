@@ -2,11 +2,18 @@
  * pgdelay.c - a distant database: stands between a program and PostgreSQL's
  * socket, and hands on every byte so many milliseconds later, each way.
  *
- *     pgdelay LISTEN TARGET MS
+ *     pgdelay LISTEN TARGET MS [NAME]
+ *
+ * With NAME only connections whose first words contain it are late; the
+ * startup packet has the application's name.
  *
  * What is read is noted with the time at which it is due; bytes keep their
  * order, and nothing is lost when an end closes.  It ends by a signal.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE             /* memmem() */
+#endif
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -39,6 +46,7 @@ struct way {
     int            from;
     int            to;
     bool           ended;       /* nothing more will be read                 */
+    uint64_t       delay;       /* ms                                        */
     struct piece  *first;
     struct piece **last;
 };
@@ -46,11 +54,13 @@ struct way {
 struct pair {
     struct way  there;
     struct way  back;
+    bool        heard;          /* something has been read                   */
 };
 
 static struct pair  pairs[CONNECTIONS_MAX];
 static size_t       n_pairs;
 static uint64_t     delay;
+static const char  *name;
 static const char  *listen_path;
 
 
@@ -115,7 +125,7 @@ listen_on(const char *path)
 static void
 way_open(struct way *w, int from, int to)
 {
-    *w = (struct way) { .from = from, .to = to };
+    *w = (struct way) { .from = from, .to = to, .delay = delay };
     w->last = &w->first;
     fcntl(from, F_SETFL, O_NONBLOCK);
 }
@@ -136,6 +146,7 @@ pair_open(int listener, const struct sockaddr_un *target)
         close(far);
         return;
     }
+    pairs[n_pairs].heard = false;
     way_open(&pairs[n_pairs].there, near, far);
     way_open(&pairs[n_pairs].back, far, near);
     n_pairs++;
@@ -160,11 +171,30 @@ way_read(struct way *w)
         return;
     }
     p->next = NULL;
-    p->due = now_ms() + delay;
+    p->due = now_ms() + w->delay;
     p->at = 0;
     p->n = (size_t) n;
     *w->last = p;
     w->last = &p->next;
+}
+
+
+/* The first words tell whether the connection is one of those meant. */
+static void
+choose(struct pair *p)
+{
+    const struct piece *first = p->there.first;
+
+    if (p->heard || first == NULL)
+        return;
+
+    p->heard = true;
+    if (name != NULL
+        && memmem(first->data, first->n, name, strlen(name)) == NULL)
+    {
+        p->there.delay = p->back.delay = 0;
+        p->there.first->due = 0;
+    }
 }
 
 
@@ -243,6 +273,7 @@ pair_pump(size_t i, const struct pollfd *polled)
 
     if (polled[0].revents != 0)
         way_read(&p->there);
+    choose(p);
     if (polled[1].revents != 0)
         way_read(&p->back);
     if (!way_write(&p->there) || !way_write(&p->back) || is_over(p))
@@ -308,12 +339,13 @@ main(int argc, char **argv)
 {
     struct sockaddr_un  target;
 
-    if (argc != 4) {
-        fprintf(stderr, "usage: pgdelay LISTEN TARGET MS\n");
+    if (argc != 4 && argc != 5) {
+        fprintf(stderr, "usage: pgdelay LISTEN TARGET MS [NAME]\n");
         return 2;
     }
     target = address(argv[2]);
     delay = strtoul(argv[3], NULL, 10);
+    name = argv[4];
     listen_path = argv[1];
     signal(SIGTERM, on_signal);
     signal(SIGINT, on_signal);
