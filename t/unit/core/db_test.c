@@ -174,7 +174,7 @@ without_a_server_reads_are_refused(void **state)
 static void
 the_queue_is_bounded(void **state)
 {
-    enum { N = 1025 };
+    enum { N = 4097 };
     struct fixture  f;
     struct db_wait *w = calloc(N, sizeof(*w));
 
