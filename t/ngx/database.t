@@ -44,6 +44,17 @@ is_problem(get('/readyz'), 503, 'not_migrated');
 sql_as('postgres', "UPDATE sqitch.changes SET change = ?
                      WHERE change_id = ?", $last->[2], $last->[0]);
 is(get('/readyz')->{status}, 200, 'ready again');
+
+# A newer version has migrated it already.
+sql_as('postgres', "INSERT INTO sqitch.changes
+    (change_id, script_hash, change, project, committed_at, committer_name,
+     committer_email, planned_at, planner_name, planner_email)
+    SELECT 'later', 'later', 'later', project, clock_timestamp(),
+           committer_name, committer_email, planned_at, planner_name,
+           planner_email
+      FROM sqitch.changes WHERE change_id = ?", $last->[0]);
+is(get('/readyz')->{status}, 200, 'ready on a database that is ahead');
+is(get('/readyz')->{json}{change}, 'later', 'and says how far');
 is_deeply([workers()], [$worker], 'by the same worker');
 
 # --- it goes with requests in flight ---
