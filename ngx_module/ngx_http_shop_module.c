@@ -4,6 +4,7 @@
  */
 #include "ngx_http_shop.h"
 
+#include <malloc.h>
 #include <sys/random.h>
 
 /* The drain must outlast the moment between a client's request and the answer
@@ -11,6 +12,7 @@
 #define NGX_HTTP_SHOP_ERROR_MAX   512
 #define NGX_HTTP_SHOP_ZONE_SIZE   (64 * 1024 * 1024)
 #define NGX_HTTP_SHOP_DRAIN_TIME  2000
+#define NGX_HTTP_SHOP_HEAP_KEPT   (4 * 1024 * 1024)
 
 
 /* One shop a process. A global, because handlers of events get no
@@ -347,6 +349,19 @@ open_shop(ngx_cycle_t *cycle, ngx_http_shop_main_conf_t *smcf)
 }
 
 
+/* A large body's memory goes back to malloc() with its request. Given back to
+ * the kernel as well it would come anew, page by page, for the next: ten times
+ * what all else costs about such a request. */
+static void
+keep_heap(void)
+{
+#ifdef M_MMAP_THRESHOLD
+    (void) mallopt(M_MMAP_THRESHOLD, NGX_HTTP_SHOP_HEAP_KEPT);
+    (void) mallopt(M_TRIM_THRESHOLD, NGX_HTTP_SHOP_HEAP_KEPT);
+#endif
+}
+
+
 /* Also in nginx's cache manager and loader, which serve nothing: a slot of the
  * cache would be lost on them. The seed is drawn after fork(), else all
  * workers would make the same ids. */
@@ -370,6 +385,8 @@ init_process(ngx_cycle_t *cycle)
                       "getrandom() failed");
         return NGX_ERROR;
     }
+
+    keep_heap();
 
     return smcf->used ? open_shop(cycle, smcf) : NGX_OK;
 }

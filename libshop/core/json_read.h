@@ -17,7 +17,7 @@
 
 struct json_error {
     const char  *code;          /* json_syntax, invalid_unicode, too_deep,
-                                   too_many_members                          */
+                                   too_many_members, too_many_escapes        */
     const char  *why;           /* a sentence                                */
     size_t       at;            /* byte offset                               */
 };

@@ -18,6 +18,7 @@ struct scan {
     size_t               i;
     size_t               depth;
     size_t               members;
+    size_t               escapes;
     struct json_limits   limits;
     struct json_error   *error;
 };
@@ -38,24 +39,25 @@ refuse(struct scan *s, const char *code, const char *why, size_t at)
 static int32_t
 hex4(const char *p)
 {
-    int32_t  v = 0;
+    static const uint8_t  digit[256] = {        /* 0: none; else one more    */
+        ['0'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+        ['A'] = 11, 12, 13, 14, 15, 16, ['a'] = 11, 12, 13, 14, 15, 16,
+    };
+    const unsigned char  *u = (const unsigned char *) p;
+    int32_t               a = digit[u[0]], b = digit[u[1]], c = digit[u[2]];
+    int32_t               d = digit[u[3]];
 
-    for (size_t i = 0; i < 4; i++) {
-        unsigned char  c = (unsigned char) p[i];
+    if (a == 0 || b == 0 || c == 0 || d == 0)
+        return -1;
 
-        if (c >= '0' && c <= '9')
-            v = v << 4 | (c - '0');
-        else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-            v = v << 4 | ((c | 0x20) - 'a' + 10);
-        else
-            return -1;
-    }
-    return v;
+    return (a - 1) << 12 | (b - 1) << 8 | (c - 1) << 4 | (d - 1);
 }
 
 
 /* At the u of \uXXXX; a high surrogate takes the low one that must follow.  A
- * NUL is refused as neither a C string nor PostgreSQL's text can hold one. */
+ * NUL is refused as neither a C string nor PostgreSQL's text can hold one.  An
+ * escape costs what fifty plain letters do, here and in yajl: so their number
+ * is bounded. */
 static bool
 scan_unicode(struct scan *s)
 {
@@ -63,6 +65,10 @@ scan_unicode(struct scan *s)
     size_t       left = s->n - s->i - 1, at = s->i - 1;
     int32_t      c, low = -1;
 
+    if (++s->escapes > ESCAPES_MAX)
+        return refuse(s, "too_many_escapes",
+                      "more than 30000 escapes; send the letters as they are",
+                      at);
     c = left >= 4 ? hex4(p) : -1;
     s->i++;
     if (c < 0)
@@ -191,21 +197,29 @@ scan_dull(struct scan *s)
 static size_t
 tail(const char *text, size_t n)
 {
-    size_t  len = 0;
+    static const bool  ends[256] = {
+        ['{'] = true, ['}'] = true, ['['] = true, [']'] = true, [':'] = true,
+        [','] = true, ['"'] = true, [' '] = true, ['\t'] = true,
+        ['\r'] = true, ['\n'] = true,
+    };
+    size_t             len = 0;
 
-    while (len < n && strchr("{}[]:,\" \t\r\n", text[n - len - 1]) == NULL)
+    while (len < n && !ends[(unsigned char) text[n - len - 1]])
         len++;
     return len;
 }
 
 
-/* Only what JSON calls white space.  strchr() finds the NUL that ends its own
- * list, hence the second question. */
+/* Only what JSON calls white space. */
 static bool
 is_blank(const char *text, size_t n)
 {
+    static const bool  blank[256] = {
+        [' '] = true, ['\t'] = true, ['\r'] = true, ['\n'] = true,
+    };
+
     for (size_t i = 0; i < n; i++) {
-        if (strchr(" \t\r\n", text[i]) == NULL || text[i] == '\0')
+        if (!blank[(unsigned char) text[i]])
             return false;
     }
     return true;

@@ -348,6 +348,7 @@ test_read__bounds_depth_and_members(void **state)
         { "{\"extra\":", "[",                "400 too_deep " },
         { "{\"title\":\"x\",\"tags\":[", "1,", "400 too_many_members " },
         { "{", "\"a\":1,",                   "400 too_many_members " },
+        { "{\"title\":\"", "\\u0041",        "400 too_many_escapes " },
     };
     struct read  r = { .rc = -9 };
 
