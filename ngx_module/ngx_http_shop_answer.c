@@ -194,6 +194,10 @@ send_file(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
         return NGX_ERROR;
     }
 
+    if (push_request_id(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_http_internal_redirect(r, &uri, NULL);
 }
 
@@ -291,6 +295,28 @@ refusal_headers(int status, shop_header_t *h)
 }
 
 
+/* A file that is not there was announced with a header of ours already. */
+static void
+take_back_request_id(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].key.len == sizeof("X-Request-Id") - 1
+                && ngx_strcmp(h[i].key.data, "X-Request-Id") == 0)
+            {
+                h[i].hash = 0;
+            }
+        }
+    }
+}
+
+
 /* What nginx or the module refuses. */
 ngx_int_t
 ngx_http_shop_send_problem(ngx_http_request_t *r, int status)
@@ -309,6 +335,7 @@ ngx_http_shop_send_problem(ngx_http_request_t *r, int status)
     lent.start = buf;
     lent.end = buf + NGX_HTTP_SHOP_PROBLEM_MAX;
     id = ngx_http_shop_request_id(r);
+    take_back_request_id(r);
 
     answer.content_type = (shop_str_t) { "application/problem+json", 24 };
     answer.body.data = buf;

@@ -411,6 +411,12 @@ void reply_text(struct request *rq, int status, const char *type,
 
 void reply_none(struct request *rq);            /* 204 */
 
+/* Have nginx serve what this path names, as sent by a client: percent-encoded,
+ * of a location that is `internal`.  Type, length, ETag and ranges are
+ * nginx's.  Not on a route that is CACHED or has a transaction: what they keep
+ * of an answer is its bytes. */
+void reply_file(struct request *rq, const char *path);
+
 /* 201 with the address of what was made. */
 void reply_created(struct request *rq, const struct field *view,
                    const void *data, const char *location);

@@ -153,6 +153,19 @@ reply_none(struct request *rq)
 
 
 void
+reply_file(struct request *rq, const char *path)
+{
+    if (rq->route->flags & (CACHED | TX)) {
+        shop_log(rq->shop, SHOP_LOG_ERROR, "%s cannot answer with a file",
+                 rq->route->path);
+        fail(rq, &internal_error);
+    }
+    stage(rq, 200, "application/octet-stream", "", 0);
+    rq->answer.file = path;
+}
+
+
+void
 reply_created(struct request *rq, const struct field *view, const void *data,
               const char *location)
 {
@@ -224,7 +237,8 @@ answer_etag(struct request *rq)
 
     if (s->etag != NULL)
         return s->etag;
-    if (s->status != 200 || rq->route == NULL || rq->route->method != GET
+    if (s->status != 200 || s->file != NULL || rq->route == NULL
+        || rq->route->method != GET
         || (rq->route->flags & NO_DB))
         return NULL;
 
@@ -338,6 +352,8 @@ answer_send(struct request *rq)
     a.status = s->status;
     a.content_type = (shop_str_t) { s->type, strlen(s->type) };
     a.body = (shop_str_t) { s->body, s->len };
+    if (s->file != NULL)
+        a.file = (shop_str_t) { s->file, strlen(s->file) };
     a.headers = s->headers;
     a.n_headers = s->n_headers;
     a.caller = caller_name(rq);

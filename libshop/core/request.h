@@ -43,6 +43,7 @@ struct staged {
     shop_header_t  headers[HEADERS_MAX];
     const char    *etag;                /* quoted, or NULL                   */
     const char    *location;            /* of what was made, or NULL         */
+    const char    *file;                /* instead of the body, or NULL      */
     bool           finished;            /* has the headers of all answers    */
 };
 

@@ -251,6 +251,16 @@ toy_late(struct request *rq)
 }
 
 
+/* GET /api/v1/toys/:toy/manual: nginx serves it. */
+static void
+toy_manual(struct request *rq)
+{
+    const struct toy *t = found(rq, sql_toy(rq, id_asked(rq)));
+
+    reply_file(rq, text_of(rq, "/manuals/%s.txt", t->name));
+}
+
+
 static const struct constraint toy_constraints[] = {
     { "toys_name", &name_taken, "/name" },
     { "toys_label", &label_taken, "/label" },
@@ -265,6 +275,8 @@ static const struct route toy_routes[] = {
       .view = toy },
     { GET, "/api/v1/toys/:toy/shout", toy_shout, PUBLIC, CACHED,
       .query = job },
+    { GET, "/api/v1/toys/:toy/manual", toy_manual, PUBLIC },
+    { GET, "/api/v1/toys/:toy/manual/kept", toy_manual, PUBLIC, CACHED },
     { GET, "/api/v1/toys/:toy/private", toy_untagged, MAY(products_read),
       .view = toy },
     { POST, "/api/v1/toys", toy_create, MAY(products_write) | MAY(prices_write),
