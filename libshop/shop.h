@@ -31,7 +31,7 @@ extern "C" {
 #endif
 
 #define SHOP_VERSION  "0.1.0"
-#define SHOP_ABI      1
+#define SHOP_ABI      2
 
 #if defined(__GNUC__)
 #define SHOP_API  __attribute__((visibility("default")))
@@ -152,6 +152,8 @@ typedef struct shop_request {
     shop_str_t  query;          /* as sent, without the question mark       */
     shop_str_t  body;
     shop_str_t  request_id;
+    shop_str_t  address;        /* who asks: 4 or 16 bytes, network order;
+                                   empty: not known, and not limited by it  */
     shop_str_t  header[SHOP_H_COUNT];
 } shop_request_t;
 
@@ -186,6 +188,23 @@ typedef struct shop_sink_ops {
 
 /* --- configuration ------------------------------------------------------- */
 
+/* How often somebody may ask; see docs/configuration.md.  per_minute 0: as
+ * often as he likes. */
+enum shop_limit_kind {
+    SHOP_LIMIT_ADDRESS,         /* who shows no key                         */
+    SHOP_LIMIT_KEY,             /* an API key                               */
+    SHOP_LIMIT_GUESS,           /* an address that shows keys nobody has    */
+    SHOP_LIMIT_COUNT
+};
+
+#define SHOP_LIMIT_RATE_MAX   600000    /* a minute                         */
+#define SHOP_LIMIT_BURST_MAX  100000
+
+typedef struct shop_limit {
+    uint32_t  per_minute;
+    uint32_t  burst;
+} shop_limit_t;
+
 typedef struct shop_conf {
     uint32_t    size;           /* sizeof(shop_conf_t)                      */
     const char *database;       /* libpq conninfo of the role shop_app      */
@@ -213,11 +232,14 @@ typedef struct shop_conf {
     shop_str_t  cursor_secret[2];
 
     int         cache_off;      /* answers are not kept                     */
+
+    shop_limit_t limit[SHOP_LIMIT_COUNT];       /* by shop_limit_kind       */
 } shop_conf_t;
 
 #define SHOP_CONF_INIT {                                                      \
     sizeof(shop_conf_t), NULL, NULL, NULL, 0, 0, 0, 1,                        \
-    60000, 5000, 4096, 65536, 1, 2, 4, 256, { { NULL, 0 }, { NULL, 0 } }, 0   \
+    60000, 5000, 4096, 65536, 1, 2, 4, 256, { { NULL, 0 }, { NULL, 0 } }, 0,  \
+    { { 0, 0 }, { 0, 0 }, { 0, 0 } }                                          \
 }
 
 

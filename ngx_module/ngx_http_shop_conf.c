@@ -197,6 +197,85 @@ ngx_http_shop_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* rate=NUMBERr/s or r/m, as nginx's own limit_req_zone has it; a minute. */
+static uint32_t
+rate_of(const ngx_str_t *s)
+{
+    ngx_int_t   n;
+    ngx_uint_t  unit;
+
+    if (s->len < 9 || ngx_strncmp(s->data, "rate=", 5) != 0
+        || ngx_strncmp(s->data + s->len - 3, "r/", 2) != 0)
+    {
+        return 0;
+    }
+
+    unit = s->data[s->len - 1] == 's' ? 60 : s->data[s->len - 1] == 'm';
+    n = ngx_atoi(s->data + 5, s->len - 8);
+
+    return n > 0 && n <= SHOP_LIMIT_RATE_MAX ? n * unit : 0;
+}
+
+
+static uint32_t
+burst_of(const ngx_str_t *s)
+{
+    ngx_int_t  n;
+
+    if (s->len < 7 || ngx_strncmp(s->data, "burst=", 6) != 0) {
+        return 0;
+    }
+
+    n = ngx_atoi(s->data + 6, s->len - 6);
+
+    return n > 0 && n <= SHOP_LIMIT_BURST_MAX ? n : 0;
+}
+
+
+/* shop_limit address|key|guess rate=RATE burst=NUMBER */
+char *
+ngx_http_shop_set_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_uint_t                  i;
+    ngx_str_t                  *value = cf->args->elts;
+    shop_limit_t                limit;
+    ngx_http_shop_main_conf_t  *smcf = conf;
+    static const char          *names[SHOP_LIMIT_COUNT] = {
+        [SHOP_LIMIT_ADDRESS] = "address",
+        [SHOP_LIMIT_KEY] = "key",
+        [SHOP_LIMIT_GUESS] = "guess"
+    };
+
+    for (i = 0; i < SHOP_LIMIT_COUNT; i++) {
+        if (ngx_strcmp(value[1].data, names[i]) == 0) {
+            break;
+        }
+    }
+
+    limit.per_minute = rate_of(&value[2]);
+    limit.burst = burst_of(&value[3]);
+
+    if (i == SHOP_LIMIT_COUNT || limit.per_minute == 0 || limit.burst == 0
+        || limit.per_minute > SHOP_LIMIT_RATE_MAX)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" must be address, key or guess, then "
+                           "rate=1r/m to rate=10000r/s and burst=1 to "
+                           "burst=100000, not \"%V %V %V\"", &value[0],
+                           &value[1], &value[2], &value[3]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (smcf->shop.limit[i].per_minute != 0) {
+        return "is duplicate";
+    }
+
+    smcf->shop.limit[i] = limit;
+
+    return NGX_CONF_OK;
+}
+
+
 /* Only the name is noted here: a reference creates the pool's record, and a
  * thread_pool directive may stand later in the file. The threads start with
  * the workers. */

@@ -69,6 +69,8 @@ static ngx_command_t  commands[] = {
     VALUE("shop_max_coroutines", shop.max_coroutines, NUMBER, 16, 65536),
     VALUE("shop_stack_size", shop.stack_size, SIZE, 32 * KB, 1024 * KB),
 
+    MAIN("shop_limit", NGX_CONF_TAKE3, ngx_http_shop_set_limit),
+
     VALUE("shop_read_connections", shop.read_connections, NUMBER, 1, 16),
     VALUE("shop_slow_connections", shop.slow_connections, NUMBER, 1, 64),
     VALUE("shop_tx_connections", shop.tx_connections, NUMBER, 1, 64),

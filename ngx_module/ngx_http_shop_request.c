@@ -229,6 +229,31 @@ take_headers(ngx_http_request_t *r, shop_request_t *in)
 }
 
 
+/* Whom the connection comes from, or whom realip took from a header. A proxy
+ * on a unix socket has no address. */
+static shop_str_t
+address_of(ngx_connection_t *c)
+{
+    struct sockaddr_in   *sin = (struct sockaddr_in *) c->sockaddr;
+
+#if (NGX_HAVE_INET6)
+
+    struct sockaddr_in6  *sin6 = (struct sockaddr_in6 *) c->sockaddr;
+
+    if (c->sockaddr->sa_family == AF_INET6) {
+        return (shop_str_t) { (const char *) &sin6->sin6_addr, 16 };
+    }
+
+#endif
+
+    if (c->sockaddr->sa_family == AF_INET) {
+        return (shop_str_t) { (const char *) &sin->sin_addr, 4 };
+    }
+
+    return (shop_str_t) { NULL, 0 };
+}
+
+
 /* --- path and body ------------------------------------------------------- */
 
 
@@ -424,6 +449,7 @@ serve(ngx_http_request_t *r)
     in = &ctx->input;
     in->method = ngx_http_shop_str(&r->method_name);
     in->request_id = ngx_http_shop_request_id(r);
+    in->address = address_of(r->connection);
 
     rc = take_headers(r, in);
     if (rc == NGX_DECLINED) {

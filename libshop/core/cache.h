@@ -13,10 +13,10 @@
  * The right to serve at all is a lease, renewed by the poller: past it no
  * entry is fresh (see poll.c).
  *
- * Layout of the memory: head, process slots (holds and counters), stamps, 64
- * shards.  A shard is a log: entries are appended, the oldest are
- * overwritten, and a small index finds them.  A shard whose owner died in
- * mid-write is wiped.
+ * Layout of the memory: head, process slots (holds and counters), stamps,
+ * buckets of limits (limit.h), 64 shards.  A shard is a log: entries are
+ * appended, the oldest are overwritten, and a small index finds them.  A shard
+ * whose owner died in mid-write is wiped.
  *
  * There are more slots than workers, since during a reload the old and the new
  * worker of one number live at once; what is counted is the sum over all
@@ -47,6 +47,7 @@ struct cache {
     struct cache_slot  *slots;
     struct cache_slot  *own;    /* NULL until cache_adopt()                  */
     _Atomic uint64_t   *stamps;
+    _Atomic uint64_t   *limits;
     char               *shards;
     size_t              shard_size;
     uint64_t            self;   /* this process; see shm_lock.h              */

@@ -23,7 +23,9 @@
 #define CACHE_HOLDS     512     /* of one process                            */
 #define CACHE_CLAIMS    32      /* fills under way, of one shard             */
 #define CACHE_WAYS      8       /* entries in a bucket of the index          */
-#define CACHE_LAYOUT    1       /* counts up with every change of this file  */
+#define LIMIT_SETS      8192
+#define LIMIT_WAYS      8       /* of 8 bytes: a line                        */
+#define CACHE_LAYOUT    2       /* counts up with every change of this file  */
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics must be lock-free");
 

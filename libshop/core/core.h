@@ -132,7 +132,8 @@ enum {                          /* flags of a route                          */
     IF_MATCH   = 1 << 5,        /* without If-Match: 428; check_version()    */
     CACHED     = 1 << 6,        /* the answer is kept; PUBLIC GET, with tags */
     WHOLE_LIST = 1 << 7,        /* answers with reply_list()                 */
-    MOVES      = 1 << 8         /* may answer 301: the thing has moved       */
+    MOVES      = 1 << 8,        /* may answer 301: the thing has moved       */
+    FREE       = 1 << 9         /* of no limit: who watches must get in      */
 };
 
 enum {                          /* what an answer depends on, see context()  */
@@ -150,6 +151,8 @@ struct route {
     unsigned                       flags;
     unsigned                       axes;
     unsigned                       status;      /* of success; 0 is 200      */
+    unsigned                       cost;        /* in tokens of the caller's
+                                                   limit; 0 is 1             */
     const struct field            *body;
     const struct field            *query;
     const struct field            *view;        /* of the answer             */

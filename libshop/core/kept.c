@@ -15,6 +15,7 @@
  * handler's.
  */
 #include "core/env.h"
+#include "core/pace.h"
 #include "core/problem.h"
 #include "core/request.h"
 #include "core/text.h"
@@ -154,14 +155,16 @@ hit_count(struct shop *shop, const struct match *m, int status,
 
 bool
 kept_serve(struct shop *shop, const struct match *m, const shop_request_t *in,
-           const shop_sink_ops_t *sink, void *ctx)
+           const struct limit_state *limit, const shop_sink_ops_t *sink,
+           void *ctx)
 {
     uint64_t           start_us = shop_env.mono_us();
     char               text[KEY_MAX];
     struct cache_key   key;
     struct cache_entry e;
     struct taker       t = { sink, ctx };
-    shop_header_t      h[HEADERS_MAX + 1];
+    shop_header_t      h[HEADERS_MAX + 1 + PACE_HEADERS];
+    char               said[PACE_TEXT];
     shop_answer_t      a = { 0 };
     size_t             n = key_text(shop, m->route, in, text);
 
@@ -173,6 +176,7 @@ kept_serve(struct shop *shop, const struct match *m, const shop_request_t *in,
         return false;
 
     entry_answer(&e, "hit", in->header[SHOP_H_IF_NONE_MATCH], h, &a);
+    a.n_headers += pace_headers(limit, said, h + 1 + a.n_headers);
     a.route = m->route->path;
     a.caller = "anonymous";
     hit_count(shop, m, a.status, start_us);

@@ -57,6 +57,10 @@ const char openapi_common[] =
     HEADER("Idempotency-Replayed", "true: the answer of an earlier request")
     ","
     HEADER("Retry-After", "Seconds after which to try again") ","
+    HEADER("RateLimit", "Where the server limits how often one asks: the "
+           "limit, requests left, seconds until all are there again") ","
+    HEADER("RateLimit-Policy", "The limit, its burst, seconds that filling it "
+           "takes") ","
     HEADER("WWW-Authenticate", "How to say who asks") "},"
     "\"securitySchemes\":{\"key\":{\"type\":\"http\",\"scheme\":\"bearer\","
     "\"bearerFormat\":\"shk_ and 43 characters\",\"description\":"

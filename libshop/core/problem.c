@@ -92,6 +92,9 @@ const struct problem out_of_memory = {
 const struct problem overloaded = {
     503, "overloaded", "Too many requests are under way; try again.",
 };
+const struct problem too_many_requests = {
+    429, "too_many_requests", "There were too many requests; slow down.",
+};
 const struct problem shutting_down = {
     503, "shutting_down", "This server is stopping; try again.",
 };

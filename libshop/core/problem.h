@@ -31,6 +31,7 @@ extern const struct problem unknown_currency;
 extern const struct problem internal_error;
 extern const struct problem out_of_memory;
 extern const struct problem overloaded;
+extern const struct problem too_many_requests;
 extern const struct problem shutting_down;
 extern const struct problem deadline_exceeded;
 extern const struct problem database_unavailable;

@@ -5,6 +5,7 @@
  */
 #include "core/env.h"
 #include "core/hash.h"
+#include "core/pace.h"
 #include "core/problem.h"
 #include "core/request.h"
 #include "core/worker.h"
@@ -338,6 +339,7 @@ answer_send(struct request *rq)
 {
     struct staged *s = &rq->answer;
     shop_answer_t  a = { .route = rq->route == NULL ? "-" : rq->route->path };
+    char           text[PACE_TEXT];
 
     if (s->type == NULL) {
         shop_log(rq->shop, SHOP_LOG_ERROR, "%s gave no answer", a.route);
@@ -348,6 +350,9 @@ answer_send(struct request *rq)
         compare(rq);
     if (strcmp(rq->keep.state, "miss") == 0)
         header_add(rq, "Cache-Status", "shop; fwd=miss");
+    if (s->n_headers + PACE_HEADERS <= HEADERS_MAX)
+        s->n_headers += pace_headers(&rq->limit, text,
+                                     s->headers + s->n_headers);
 
     a.status = s->status;
     a.content_type = (shop_str_t) { s->type, strlen(s->type) };

@@ -26,6 +26,7 @@
 #include "core/core.h"
 #include "core/coro.h"
 #include "core/db.h"
+#include "core/limit.h"
 #include "core/route.h"
 #include "core/shape.h"
 #include "shop.h"
@@ -111,6 +112,7 @@ struct request {
     uint64_t                until_ms;   /* the deadline, on the loop's clock */
     shop_timer_t            pause;      /* waits that are nobody's answer    */
     uint64_t                start_us;
+    struct limit_state      limit;      /* that it was paid from             */
     uint32_t                db_us;      /* waited for PostgreSQL             */
 
     struct request         *next;       /* of the worker's list              */
@@ -165,8 +167,8 @@ _Noreturn void fail_database(struct request *rq, const char *statement,
 
 /* True: answered from the cache, on the loop's stack. */
 bool kept_serve(struct shop *shop, const struct match *m,
-                const shop_request_t *in, const shop_sink_ops_t *sink,
-                void *ctx);
+                const shop_request_t *in, const struct limit_state *limit,
+                const shop_sink_ops_t *sink, void *ctx);
 void kept_key(struct request *rq);
 const char *tag_text(struct request *rq, const char *kind, uuid id);
 

@@ -5,6 +5,7 @@
  * What stands above "the story" returns a problem or NULL; what stands below
  * fails and does not return.
  */
+#include "core/pace.h"
 #include "core/problem.h"
 #include "core/request.h"
 #include "core/text.h"
@@ -130,28 +131,11 @@ query_parse(struct request *rq)
 /* --- who may ------------------------------------------------------------- */
 
 
-/* The token of "Bearer TOKEN"; RFC 6750. */
-static shop_str_t
-bearer(const struct request *rq)
-{
-    shop_str_t given = rq->in->header[SHOP_H_AUTHORIZATION];
-
-    if (given.len <= 7 || strncasecmp(given.data, "Bearer ", 7) != 0)
-        return (shop_str_t) { NULL, 0 };
-    while (given.len > 7 && given.data[7] == ' ') {
-        given.data++;
-        given.len--;
-    }
-
-    return (shop_str_t) { given.data + 7, given.len - 7 };
-}
-
-
 /* Where everyone may, nobody is asked who he is. */
 static const struct problem *
 caller_find(struct request *rq)
 {
-    shop_str_t token = bearer(rq);
+    shop_str_t token = pace_token(rq->in);
     bool       known = false;
 
     if (rq->route->may == PUBLIC)
@@ -164,8 +148,10 @@ caller_find(struct request *rq)
             known = domains[i]->authenticate(rq, token.data, token.len,
                                              &rq->caller);
     }
-    if (!known)
+    if (!known) {
+        pace_guessed(rq);
         return &invalid_token;
+    }
 
     return (rq->caller.scopes & rq->route->may) == 0 ? &forbidden : NULL;
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "core/env.h"
+#include "core/pace.h"
 #include "core/problem.h"
 #include "core/request.h"
 #include "core/sql.h"
@@ -305,7 +306,7 @@ request_link(struct request *rq)
 static int
 own_copy(struct request *rq)
 {
-    shop_str_t  *parts[5 + SHOP_H_COUNT];
+    shop_str_t  *parts[6 + SHOP_H_COUNT];
     size_t       n = 0;
 
     rq->own = *rq->in;
@@ -314,6 +315,7 @@ own_copy(struct request *rq)
     parts[n++] = &rq->own.query;
     parts[n++] = &rq->own.body;
     parts[n++] = &rq->own.request_id;
+    parts[n++] = &rq->own.address;
     for (unsigned i = 0; i < SHOP_H_COUNT; i++)
         parts[n++] = &rq->own.header[i];
 
@@ -367,13 +369,13 @@ patience_ms(const struct request *rq)
 
 
 static int
-submit(struct request *rq, shop_call_t **out)
+submit(struct request *rq, bool may, shop_call_t **out)
 {
     struct shop          *shop = rq->shop;
-    const struct problem *p = request_begin(rq);
+    const struct problem *p = may ? request_begin(rq) : &too_many_requests;
 
     if (p != NULL) {
-        if (rq->route != NULL)
+        if (rq->route != NULL || !may)
             rq->match.methods = 0;
         answer_at_once(rq, p);
         return SHOP_OK;
@@ -398,13 +400,16 @@ SHOP_API int
 shop_submit(shop_t *shop, const shop_request_t *in,
             const shop_sink_ops_t *sink, void *ctx, shop_call_t **out)
 {
-    struct match    m;
-    struct request *rq;
+    struct limit_state  limit = { 0 };
+    struct match        m;
+    struct request     *rq;
+    bool                may;
 
     COUNT(shop, REQUESTS, 1);
     route_find(shop->routes, method_parse(in->method), in->path, &m);
-    if (m.route != NULL && (m.route->flags & CACHED)
-        && kept_serve(shop, &m, in, sink, ctx))
+    may = pace_admit(shop, &m, in, &limit);
+    if (may && m.route != NULL && (m.route->flags & CACHED)
+        && kept_serve(shop, &m, in, &limit, sink, ctx))
         return SHOP_OK;
 
     rq = request_make(shop, in, sink, ctx);
@@ -413,8 +418,9 @@ shop_submit(shop_t *shop, const shop_request_t *in,
 
     rq->match = m;
     rq->route = m.route;
+    rq->limit = limit;
 
-    return submit(rq, out);
+    return submit(rq, may, out);
 }
 
 
@@ -480,6 +486,9 @@ shop_conf_check(const shop_conf_t *conf, char *error, size_t size)
     if (conf->cursor_secret[0].len < 32)
         return conf_wrong(error, size, "the cursor secret needs 32 bytes or "
                           "more");
+    wrong = limit_wrong(conf->limit);
+    if (wrong != NULL)
+        return conf_wrong(error, size, wrong);
     if (conf->max_coroutines == 0 || conf->stack_size < 32768)
         return conf_wrong(error, size, "at least one coroutine with a stack "
                           "of 32768 bytes is needed");

@@ -111,6 +111,22 @@ for (@numbers) {
             '', "shop; $name $low;");
 }
 
+# Limits.
+takes("a limit $_", "shop_limit $_;")
+    for 'address rate=1r/m burst=1', 'key rate=10000r/s burst=100000',
+        'guess rate=600000r/m burst=2';
+refuses("a limit $_", qr/"shop_limit" must be address, key or guess, then/,
+        "shop_limit $_;")
+    for 'nobody rate=1r/s burst=1', 'key rate=0r/s burst=1',
+        'key rate=10001r/s burst=1', 'key rate=600001r/m burst=1',
+        'key rate=1r/h burst=1', 'key rate=1 burst=1', 'key rate=-1r/s burst=1',
+        'key rate=1r/s burst=0', 'key rate=1r/s burst=100001',
+        'key burst=1 rate=1r/s', 'key rate=99999999999999999999r/s burst=1';
+refuses('a limit without a burst', qr/invalid number of arguments/,
+        'shop_limit key rate=1r/s;');
+refuses('a limit twice', qr/"shop_limit" directive is duplicate/,
+        'shop_limit key rate=1r/s burst=1; shop_limit key rate=2r/s burst=1;');
+
 # The zone: large enough for the workers there are.
 takes('a zone', 'shop_cache_zone 8m;');
 takes('no zone', 'shop_cache_zone off;');
