@@ -70,6 +70,17 @@ request_tx(struct request *rq)
 }
 
 
+/* Not left to the end of the request: PostgreSQL keeps the locks until then,
+ * and whoever asks next would meet them. */
+void
+rollback(struct request *rq)
+{
+    db_tx_rollback(&rq->tx);
+    while (rq->tx.rolling && rq->tx.conn != NULL)
+        request_wait(rq);
+}
+
+
 static _Noreturn void
 run_again(struct request *rq, const struct problem *p)
 {
@@ -77,9 +88,7 @@ run_again(struct request *rq, const struct problem *p)
         fail(rq, p);
 
     COUNT(rq->shop, TX_AGAIN, 1);
-    db_tx_rollback(&rq->tx);
-    while (rq->tx.rolling && rq->tx.conn != NULL)
-        request_wait(rq);
+    rollback(rq);
     request_leave(rq, AGAIN);
 }
 

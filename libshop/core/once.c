@@ -133,6 +133,7 @@ once_begin(struct request *rq)
     if (!same_request(a, &mine))
         fail(rq, &idempotency_key_reused);
     replay(rq, a);
+    rollback(rq);
     request_leave(rq, DONE);
 }
 

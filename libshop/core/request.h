@@ -160,6 +160,7 @@ struct tx *request_tx(struct request *rq);      /* waits; fails              */
 void once_begin(struct request *rq);            /* may send a stored answer  */
 void once_store(struct request *rq);
 void commit(struct request *rq);
+void rollback(struct request *rq);
 _Noreturn void fail_database(struct request *rq, const char *statement,
                              const struct db_wait *w);
 

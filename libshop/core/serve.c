@@ -323,6 +323,8 @@ fail(struct request *rq, const struct problem *p)
 {
     if (!rq->answered && (!is_outage(p) || !kept_serve_old(rq)))
         stage_problem(rq, p);
+    if (rq->once_begun)
+        rollback(rq);           /* the key is free when he is told */
     request_leave(rq, FAILED);
 }
 

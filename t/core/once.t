@@ -121,6 +121,17 @@ is(keys_of('free'), 0, 'and not stored');
 is(post('/api/v1/toys', { name => 'free' }, 'Idempotency-Key' => 'free')
    ->{status}, 201, 'the key is free');
 
+# It is free as soon as he knows: the next does not meet the lock of the last,
+# neither after a refusal nor after an answer that was sent once more.
+my %met;
+for (1 .. 100) {
+    $met{ post("/api/v1/toys/$nobody/shouts", { text => 'x' },
+               'Idempotency-Key' => 'again')->{status} }++;
+    $met{ post('/api/v1/toys', { name => 'free' },
+               'Idempotency-Key' => 'free')->{status} }++;
+}
+is_deeply(\%met, { 404 => 100, 201 => 100 }, 'nobody meets his own lock');
+
 # Keys of two callers do not meet.
 as_key('products.write');
 $res = post('/api/v1/toys', { name => 'other' }, 'Idempotency-Key' => 'many');
