@@ -6,6 +6,8 @@
 #     $net->tell('cut there 9 after');
 #     is($net->count('hits'), 1);                   # or there, back, open
 #
+#     each_message($net, sub { ... }, sub { my ($way, $k) = @_; ... });
+#
 # bad_network(protocol => 'http', listen => ..., target => ...) stands before
 # another server.  It ends with the test; what can be told is written in
 # faultproxy --help.
@@ -21,7 +23,7 @@ use POSIX ();
 
 use Shop::Test;
 
-our @EXPORT = qw(bad_network);
+our @EXPORT = qw(bad_network torture each_message);
 
 my $count = 0;
 my @all;
@@ -88,6 +90,37 @@ sub list {
 
     return map { s/^. //r } grep { /^$mark/ }
         split /, /, $self->tell('list');
+}
+
+
+# Whether every message has its turn, or one in so many and those at the end,
+# where a transaction is committed.
+sub torture { return $ENV{TORTURE} }
+
+
+# each_message($net, $run, $try, every => N, last => N): how many messages an
+# undisturbed $run->() takes, then $try->(way, k) for the k-th of each way.
+# Returns the numbers there and back.  Where only some have their turn others
+# have it the next time.  The first run prepares statements, and so takes more.
+my $turn = 0;
+
+sub each_message {
+    my ($self, $run, $try, %options) = @_;
+    my ($every, $last) = torture() ? (1, 0)
+        : ($options{every} // 10, $options{last} // 4);
+
+    $run->();
+    $self->tell('reset');
+    $run->();
+    my %n = $self->count;
+    for my $way ('there', 'back') {
+        my $offset = $turn++ % $every;
+        for my $k (1 .. $n{$way}) {
+            $try->($way, $k)
+                if $k % $every == $offset || $k > $n{$way} - $last;
+        }
+    }
+    return @n{qw(there back)};
 }
 
 
