@@ -15,15 +15,22 @@ use Shop::OpenAPI;
 use Shop::Test;
 
 my $net = bad_network();
-start_shop(workers => 1, database_host => $net->folder,
-           http => 'shop_cache_zone off; shop_deadline 300ms;');
-load_demo();
-my @workers = workers();
-my @as = ('products.read', 'categories.read');
-as_key(@as);
+my (%total, %answers, @paths);
+
 $net->tell('match ^shop-(tx|read|slow)');
 
-my (%total, %answers);
+sub start {
+    my ($deadline) = @_;
+
+    start_shop(workers => 1, database_host => $net->folder,
+               http => "shop_cache_zone off; shop_deadline $deadline;");
+    load_demo();
+    as_key('products.read', 'categories.read');
+    @paths = map { address($_) } '/api/v1/products', '/api/v1/categories',
+        '/api/v1/products/{product}', '/api/admin/v1/products/{product}',
+        '/api/v1/products/{product}/availability', '/api/admin/v1/products';
+    return workers();
+}
 
 sub address {
     my ($path) = @_;
@@ -32,10 +39,6 @@ sub address {
 
     return fill($op) . ($op->{parameters}{sort} ? '?limit=5' : '');
 }
-
-my @paths = map { address($_) } '/api/v1/products', '/api/v1/categories',
-    '/api/v1/products/{product}', '/api/v1/products/{product}/availability',
-    '/api/admin/v1/products/{product}', '/api/admin/v1/products';
 
 # Right, or none; that there is none was to be expected where it was not
 # tried again, or where it hung.
@@ -54,7 +57,10 @@ sub judge {
 # Once a connection goes a read is sent again, and nobody notices.
 sub sweep {
     my ($path, @faults) = @_;
-    my $right = ok_json(get($path), 200) && get($path)->{body};
+    my $right = wait_for(sub {
+        my $res = get($path);
+        $res->{status} == 200 && $res->{body};
+    }, 'it is well');
     my @wrong;
 
     my @n = each_message($net, sub { get($path) }, sub {
@@ -78,14 +84,19 @@ sub sweep {
     $total{messages} += $n[0] + $n[1];
 }
 
+my @workers = start('5s');
 for my $path (@paths) {
     for my $when ('before', 'after', torture() ? 'middle' : ()) {
         sweep($path, "cut WAY $when 1", "cut WAY $when 3");
     }
 }
+$net->tell('reset');
+is_deeply([workers()], \@workers, 'the worker lives');
+
+# Here the deadline answers.
+@workers = start('300ms');
 sweep($_, 'hang WAY') for @paths;
 $net->tell('reset');
-
 is_deeply([workers()], \@workers, 'the worker lives');
 diag("read sweep: ", join ', ', map { "$total{$_} $_" } sort keys %total);
 diag("answers: ", join ', ', map { "$answers{$_} x $_" } sort keys %answers);
