@@ -17,7 +17,7 @@ use Shop::Test;
 
 my $net = bad_network();
 start_shop(workers => 1, database_host => $net->folder,
-           http => 'shop_deadline 250ms;');
+           http => 'shop_deadline 400ms;');
 my @workers = workers();
 deeds_begin();
 $net->tell('match ^shop-(tx|read)');

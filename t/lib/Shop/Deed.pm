@@ -67,18 +67,15 @@ my %kind = (
 
 # What there is to change, and the key to do it with.
 sub deeds_begin {
-    my @scopes = map { ("$_.read", "$_.write") } qw(products categories);
-    my $key = as_key(@scopes);
+    my $key = as_key(map { ("$_.read", "$_.write") } qw(products categories));
 
-    $product = ok_json(post($products, { title => 'Changed' }), 201);
-    $category = ok_json(post($categories, { name => 'Moved' }), 201);
+    $product = make($products, title => 'Changed');
+    $category = make($categories, name => 'Moved');
+    @parents = map { make($categories, name => "Parent $_") } 1, 2;
     @{$product}{qw(table uuid)} = ('products', sql_value(
         "SELECT product_id FROM product_i18n WHERE title = 'Changed'"));
     @{$category}{qw(table uuid)} = ('categories', sql_value(
         "SELECT category_id FROM category_i18n WHERE name = 'Moved'"));
-    @parents = map {
-        ok_json(post($categories, { name => "Parent $_" }), 201)
-    } 1, 2;
     return $key;
 }
 
