@@ -39,6 +39,7 @@ LIB_S   = $(if $(filter 1,$(CORO_ASM)),$(wildcard libshop/core/*.S))
 CTL_C   = $(wildcard shopctl/*.c)
 CTL_SQL = $(wildcard shopctl/*.sql)
 TOOL_C  = $(wildcard t/tools/*.c)
+PROXY_C = $(wildcard t/tools/proxy/*.c)
 UNIT_C  = $(wildcard t/unit/*.c t/unit/*/*.c)
 UNIT_TESTS = $(filter %_test.c,$(UNIT_C))
 
@@ -113,15 +114,16 @@ $(B)/gen/unit_main.c: tools/unit-main $(UNIT_TESTS)
 	@tools/unit-main $(UNIT_TESTS) > $@
 
 -include $(patsubst %.o,%.d,$(LIB_O) $(UV_O) $(CTL_O) $(UNIT_O) \
-    $(call object,$(TOOL_C)))
+    $(call object,$(TOOL_C) $(PROXY_C)))
 
 
 # Products.
 
-# Programs that tests and measurements need, one file each.
+# Programs that tests and measurements need, one file each but for the proxy.
+$(B)/faultproxy: $(call object,$(PROXY_C))
 $(TOOLS): $(B)/%: $(B)/obj/t/tools/%.o
 	@echo "  ld $@"
-	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $<
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
 $(LIBSHOP): $(LIB_O) libshop/shop.map
 	@echo "  ld $@"

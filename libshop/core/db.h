@@ -105,6 +105,7 @@ struct tx {
     enum db_outcome   outcome;          /* DB_ROWS: has one; else why not    */
     enum tx_outcome   commit;
     uint64_t          xid;              /* 0 until known                     */
+    char              born[40];         /* the server's, as xid was given    */
     bool              begun;            /* BEGIN is sent or queued           */
     bool              committing;
     bool              rolling;          /* ROLLBACK is waited for            */

@@ -55,13 +55,17 @@ static const struct db_call  commit_call = { "shop_commit", "COMMIT", 0, NULL,
                                              SLOT_COMMIT };
 static const struct db_call  rollback_call = { "shop_rollback", "ROLLBACK", 0,
                                                NULL, SLOT_ROLLBACK };
-static const struct db_call  xid_call = { "shop_xid",
-                                          "SELECT pg_current_xact_id()", 0,
-                                          NULL, SLOT_XID };
 
-static const struct db_call  ask_call = { "shop_ask",
-                                          "SELECT pg_xact_status($1::xid8)",
-                                          1, NULL, SLOT_ASK };
+/* A crash throws statistics away, and notes when: the time since which they
+ * count tells whether there was one. */
+#define BORN  "pg_stat_get_bgwriter_stat_reset_time()"
+
+static const struct db_call  xid_call = {
+    "shop_xid", "SELECT pg_current_xact_id(), " BORN, 0, NULL, SLOT_XID,
+};
+static const struct db_call  ask_call = {
+    "shop_ask", "SELECT pg_xact_status($1::xid8), " BORN, 1, NULL, SLOT_ASK,
+};
 
 static void commit_send(struct tx *tx);
 
@@ -233,8 +237,11 @@ xid_done(struct db_wait *w)
     struct tx_conn *c = w->ctx;
     struct tx      *tx = c->tx;
 
-    if (tx != NULL && w->outcome == DB_ROWS)
+    if (tx != NULL && w->outcome == DB_ROWS) {
         tx->xid = strtoull(PQgetvalue(w->result, 0, 0), NULL, 10);
+        snprintf(tx->born, sizeof(tx->born), "%s",
+                 PQgetvalue(w->result, 0, 1));
+    }
     PQclear(w->result);
     w->result = NULL;
     if (tx == NULL || !tx->committing)
@@ -521,6 +528,15 @@ status_of(const struct db_wait *w)
 }
 
 
+/* After a crash the id of a transaction that had left no trace is given to
+ * another: whose COMMIT was done then is not known. */
+static bool
+is_ours(const struct tx *tx, const struct db_wait *w)
+{
+    return strcmp(tx->born, PQgetvalue(w->result, 0, 1)) == 0;
+}
+
+
 static void
 asked(struct db_wait *w)
 {
@@ -529,7 +545,7 @@ asked(struct db_wait *w)
     enum tx_outcome  outcome = TX_NONE;
 
     if (status != NULL && strcmp(status, "committed") == 0)
-        outcome = TX_COMMITTED;
+        outcome = is_ours(tx, w) ? TX_COMMITTED : TX_UNKNOWN;
     else if (status != NULL && strcmp(status, "aborted") == 0)
         outcome = TX_ABORTED;
     PQclear(w->result);

@@ -71,6 +71,7 @@ $SIG{PIPE} = 'IGNORE';
 
 # start_shop(workers => N, memcached => 1, main => ..., http => ...,
 #            server => ..., locations => ..., ready => 0, template => ...,
+#            database_host => folder or address where nginx finds PostgreSQL,
 #            lib => folder of another module and library)
 #
 # The fragments go into nginx.conf, each at its place; http may repeat a
@@ -117,7 +118,8 @@ sub nginx_conf {
         client_max_body_size    => '256k',
         client_body_buffer_size => '256k',
         shop_cache_zone => '16m',
-        shop_database   => '"' . database_url() . '"',
+        shop_database   => '"' . database_url('shop_app',
+                                              $shop->{database_host}) . '"',
         shop_secret     => "cursor $dir/cursor.secret",
         $shop->{memcached} ? (shop_memcached => "$dir/memcached") : (),
     );
@@ -654,10 +656,10 @@ sub reload {
 # --- PostgreSQL ------------------------------------------------------------
 
 sub database_url {
-    my ($role) = @_;
+    my ($role, $host) = @_;
 
-    return "host=$ENV{SHOP_TEST_DIR} dbname=$shop->{db} user="
-        . ($role // 'shop_app');
+    return 'host=' . ($host // $ENV{SHOP_TEST_DIR})
+        . " dbname=$shop->{db} user=" . ($role // 'shop_app');
 }
 
 

@@ -18,7 +18,7 @@ use constant LIMIT     => 60;
 
 # --- 1,000 requests that wait ----------------------------------------------
 
-# A worker at rest, then while PostgreSQL holds 1,000 answers back: pgdelay
+# A worker at rest, then while PostgreSQL holds 1,000 answers back: faultproxy
 # stands between them, half a second each way.  It delays reads only, as a
 # database that works does: polls go on, and what they keep true stays known.
 # A lane has 256 statements on their way at most, so that some wait for four
@@ -120,9 +120,9 @@ sub start_delay {
     chmod 0755, $folder;
     $pid = fork // die "fork: $!";
     if (!$pid) {
-        exec "$ENV{SHOP_BUILD}/pgdelay", "$folder/.s.PGSQL.5432",
-             "$ENV{SHOP_TEST_DIR}/.s.PGSQL.5432", $ms, 'shop-read'
-            or POSIX::_exit(127);
+        exec "$ENV{SHOP_BUILD}/faultproxy", '-x', 'match ^shop-read',
+             '-x', "delay both $ms", "$folder/.s.PGSQL.5432",
+             "$ENV{SHOP_TEST_DIR}/.s.PGSQL.5432" or POSIX::_exit(127);
     }
     for (1 .. 500) {
         last if -S "$folder/.s.PGSQL.5432";
