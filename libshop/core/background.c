@@ -127,8 +127,8 @@ fired(shop_timer_t *t)
 
 
 /* Shorter than anybody notices, and long enough to cost nothing while there is
- * nothing to do.  A database that is away is asked again less and less often, up to once in
- * half a minute. */
+ * nothing to do.  A database that is away is asked again less and less often,
+ * up to once in half a minute. */
 static uint32_t
 patience_ms(const struct chain *c)
 {
