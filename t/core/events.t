@@ -101,6 +101,25 @@ wait_for(sub { cursor() == last_seq() }, 'it works in the end');
 is(effects('event', $_), seqs_of($_), "$_: once")
     for 'before', 'stuck', 'behind';
 
+# The cursor cannot be moved, once: then what was to be done with it is not
+# done either, and is done once in the end.
+sql('CREATE SEQUENCE moves');
+sql('GRANT USAGE ON SEQUENCE moves TO shop_app');
+sql(q{CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+          IF NEW.seq > OLD.seq AND nextval('moves') = 1 THEN
+              RAISE 'no' USING ERRCODE = '23514';
+          END IF;
+          RETURN NEW;
+      END $$});
+sql('CREATE TRIGGER stay BEFORE UPDATE ON event_cursors
+         FOR EACH ROW EXECUTE FUNCTION stay()');
+allow_log(qr/cursor_move failed/);
+emitted('toy.fine', 'together', 1);
+wait_for(sub { cursor() == last_seq() && seqs_of('together') }, 'it moves');
+is(effects('event', 'together'), seqs_of('together'),
+   'the effect and the cursor go together');
+sql('DROP TRIGGER stay ON event_cursors');
+
 # --- jobs that fail ---------------------------------------------------------
 
 my $dead = counter('jobs_dead_total');
