@@ -46,7 +46,8 @@ BEGIN
     END LOOP;
 END $$
 END
-sql(q{INSERT INTO jobs (kind, max_attempts) VALUES ('toy.poison', 2)});
+sql(q{INSERT INTO jobs (kind, max_attempts, lease)
+      VALUES ('toy.poison', 2, '500 ms')});
 
 # Two who write at once, while the others are killed.
 my @writers;
