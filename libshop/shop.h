@@ -234,12 +234,13 @@ typedef struct shop_conf {
     int         cache_off;      /* answers are not kept                     */
 
     shop_limit_t limit[SHOP_LIMIT_COUNT];       /* by shop_limit_kind       */
+    int         background;     /* events are delivered, jobs run here      */
 } shop_conf_t;
 
 #define SHOP_CONF_INIT {                                                      \
     sizeof(shop_conf_t), NULL, NULL, NULL, 0, 0, 0, 1,                        \
     60000, 5000, 4096, 65536, 1, 2, 4, 256, { { NULL, 0 }, { NULL, 0 } }, 0,  \
-    { { 0, 0 }, { 0, 0 }, { 0, 0 } }                                          \
+    { { 0, 0 }, { 0, 0 }, { 0, 0 } }, 0                                       \
 }
 
 

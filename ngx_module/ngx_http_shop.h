@@ -104,6 +104,8 @@ char *ngx_http_shop_set_value(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_shop_set_string(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_shop_set_memcached(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_shop_set_background(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_shop_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_shop_set_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_shop_set_pool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

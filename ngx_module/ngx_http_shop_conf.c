@@ -164,6 +164,34 @@ ngx_http_shop_set_memcached(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* nginx's own setter writes an ngx_flag_t, which is wider than an int. */
+char *
+ngx_http_shop_set_background(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t                  *value = cf->args->elts;
+    ngx_http_shop_main_conf_t  *smcf = conf;
+
+    if (smcf->shop.background != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    if (ngx_strcmp(value[1].data, "on") == 0) {
+        smcf->shop.background = 1;
+
+    } else if (ngx_strcmp(value[1].data, "off") == 0) {
+        smcf->shop.background = 0;
+
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" must be on or off, not \"%V\"",
+                           &value[0], &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 /* Whether the zone is large enough is known with the number of workers.  With
  * "off" there is one all the same, of the usual size: counters live in it. */
 char *

@@ -61,6 +61,7 @@ static ngx_command_t  commands[] = {
     MAIN("shop_secret", NGX_CONF_TAKE23, ngx_http_shop_set_secret),
     MAIN("shop_thread_pool", NGX_CONF_TAKE1, ngx_http_shop_set_pool),
 
+    MAIN("shop_background", NGX_CONF_FLAG, ngx_http_shop_set_background),
     MAIN("shop_cache_zone", NGX_CONF_TAKE1, ngx_http_shop_set_zone),
     VALUE("shop_cache_stale", shop.cache_stale_ms, TIME, 0, 24 * HOUR),
 
@@ -119,6 +120,7 @@ create_main_conf(ngx_conf_t *cf)
     }
 
     smcf->drain_time = NGX_HTTP_SHOP_UNSET;
+    smcf->shop.background = NGX_CONF_UNSET;
     smcf->cycle = cf->cycle;
 
     return smcf;
@@ -141,6 +143,10 @@ set_defaults(ngx_http_shop_main_conf_t *smcf)
 
     if (smcf->drain_time == NGX_HTTP_SHOP_UNSET) {
         smcf->drain_time = NGX_HTTP_SHOP_DRAIN_TIME;
+    }
+
+    if (smcf->shop.background == NGX_CONF_UNSET) {
+        smcf->shop.background = 1;
     }
 
     if (smcf->zone_size == 0) {

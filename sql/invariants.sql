@@ -170,4 +170,20 @@ LATERAL ((SELECT * FROM listing_prices_of(p.ids)
            EXCEPT SELECT * FROM listing_prices)
           UNION ALL
          (SELECT * FROM listing_prices
-           EXCEPT SELECT * FROM listing_prices_of(p.ids))) d;
+           EXCEPT SELECT * FROM listing_prices_of(p.ids))) d
+
+UNION ALL
+SELECT 'numbers of events have no gap',
+       format('%s to %s of %s, %s rows', min(seq), max(seq), last_seq,
+              count(*))
+  FROM event_relay, events
+ GROUP BY last_seq
+HAVING max(seq) <> last_seq OR count(*) <> max(seq) - min(seq) + 1
+
+UNION ALL
+SELECT 'no cursor is past the last event', c::text
+  FROM event_cursors c, event_relay WHERE seq > last_seq
+
+UNION ALL
+SELECT 'a dead letter says why', id::text
+  FROM jobs WHERE dead_at IS NOT NULL AND error IS NULL;

@@ -78,6 +78,16 @@ category_touch(struct request *rq, uuid id)
 }
 
 
+/* Those below are told of by none of their own: their paths follow. */
+static void
+category_event(struct request *rq, const char *type, uuid id, uuid parent)
+{
+    emit(rq, type, id_of(rq, "cat", id),
+         uuid_is_none(parent) ? "{\"parent_id\":null}"
+         : text_of(rq, "{\"parent_id\":\"%s\"}", id_of(rq, "cat", parent)));
+}
+
+
 /* With all below it, whose paths change too. */
 static void
 below_move(struct request *rq, const struct staff_category *c)
@@ -131,6 +141,7 @@ category_insert(struct request *rq, struct staff_category *c)
     sql_category_insert(rq, c);
     category_wordings_put(rq, c);
     category_touch(rq, c->id);
+    category_event(rq, "category.created", c->id, c->parent_id);
 }
 
 
@@ -152,6 +163,7 @@ category_move(struct request *rq, struct staff_category *c, uuid old_parent)
     if (moved)
         below_move(rq, c);
     category_touch(rq, c->id);
+    category_event(rq, "category.updated", c->id, c->parent_id);
 }
 
 
@@ -175,6 +187,7 @@ category_archive(struct request *rq, const struct staff_category *c)
         fail(rq, &category_has_children);
 
     category_touch(rq, c->id);
+    category_event(rq, "category.archived", c->id, c->parent_id);
 }
 
 
@@ -191,4 +204,5 @@ category_restore(struct request *rq, const struct staff_category *c)
     changed.status = "active";
     sql_category_update(rq, &changed);
     category_touch(rq, c->id);
+    category_event(rq, "category.restored", c->id, c->parent_id);
 }

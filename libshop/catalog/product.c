@@ -160,6 +160,17 @@ product_touch(struct request *rq, uuid id)
 }
 
 
+/* The thing may be read when the event is: what it says is what a consumer
+ * would choose by. */
+static void
+product_event(struct request *rq, const char *type, uuid id,
+              const char *status)
+{
+    emit(rq, type, id_of(rq, "prod", id),
+         text_of(rq, "{\"status\":\"%s\"}", status));
+}
+
+
 /* Values that only variants name come with those. */
 static void
 options_insert(struct request *rq, const struct staff_product *p)
@@ -213,6 +224,8 @@ product_insert(struct request *rq, const struct staff_product *p)
     sql_lists_refresh(rq, p->id);
     sql_lists_by_price_refresh(rq, p->id);
     product_touch(rq, p->id);
+    product_event(rq, "product.created", p->id,
+                  p->status == NULL ? "draft" : p->status);
 }
 
 
@@ -227,6 +240,7 @@ product_update(struct request *rq, const struct staff_product *p)
     sql_product_update(rq, p);
     product_wordings_put(rq, p);
     product_touch(rq, p->id);
+    product_event(rq, "product.updated", p->id, p->status);
 }
 
 
@@ -281,6 +295,7 @@ product_archive(struct request *rq, const struct staff_product *p)
         fail(rq, &product_archived);
 
     status_set(rq, p, "archived");
+    product_event(rq, "product.archived", p->id, "archived");
 }
 
 
@@ -292,6 +307,7 @@ product_restore(struct request *rq, const struct staff_product *p)
         fail(rq, &product_not_archived);
 
     status_set(rq, p, "draft");
+    product_event(rq, "product.restored", p->id, "draft");
 }
 
 

@@ -129,6 +129,17 @@ find_values(struct request *rq, struct staff_variant *v)
 }
 
 
+/* The product is named, too, for those who keep products whole. */
+static void
+variant_event(struct request *rq, const char *type,
+              const struct staff_variant *v)
+{
+    emit(rq, type, id_of(rq, "var", v->id),
+         text_of(rq, "{\"product_id\":\"%s\"}",
+                 id_of(rq, "prod", v->product_id)));
+}
+
+
 /* In a product that this transaction has locked or made. */
 void
 variant_insert(struct request *rq, struct staff_variant *v)
@@ -140,6 +151,7 @@ variant_insert(struct request *rq, struct staff_variant *v)
 
     v->id = new_id(rq);
     sql_variant_insert(rq, v);
+    variant_event(rq, "variant.created", v);
 }
 
 
@@ -153,6 +165,7 @@ variant_update(struct request *rq, struct staff_variant *v)
 
     find_values(rq, v);
     sql_variant_update(rq, v);
+    variant_event(rq, "variant.updated", v);
 }
 
 
@@ -164,6 +177,7 @@ variant_archive(struct request *rq, const struct staff_variant *v)
         fail(rq, &variant_archived);
     if (sql_variant_archive(rq, v->id) == 0)
         fail(rq, &variant_is_only);
+    variant_event(rq, "variant.archived", v);
 }
 
 
@@ -178,4 +192,5 @@ variant_restore(struct request *rq, const struct staff_variant *v)
 
     changed.status = "active";
     sql_variant_update(rq, &changed);
+    variant_event(rq, "variant.restored", v);
 }

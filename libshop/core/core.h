@@ -184,6 +184,40 @@ struct context {
     const char  *currency;              /* "TRY"                             */
 };
 
+/* --- what happens afterwards --------------------------------------------- */
+
+/* What a transaction said had happened, numbered after its commit. */
+struct event {
+    int64_t      seq;
+    const char  *type;                  /* "product.updated"                 */
+    const char  *subject;               /* to what: "prod_01j9..."           */
+    json         payload;
+    stamp        occurred_at;
+};
+
+/* Who hears of events, each once and in their order: what deliver() does with
+ * statements is committed together with how far it has come.  One that fails
+ * is tried again, later and later, and what comes behind it waits: what may
+ * take long, or may fail for good, is put into a job. */
+struct subscriber {
+    const char   *name;                 /* unique in the shop; never changes */
+    const char   *types;                /* "product.*", "price.ended"; NULL:
+                                           all of them                       */
+    void        (*deliver)(struct request *rq, const struct event *e);
+};
+
+/* Work that is done later: run() is a handler like any other, in a transaction
+ * of its own with which the job is gone; body() reads the payload.  One that
+ * fails is run again, later and later, and at last a dead letter. */
+struct job_kind {
+    const char          *name;          /* "events.trim"                     */
+    void               (*run)(struct request *rq);
+    const struct field  *payload;       /* NULL: none                        */
+    int64_t              attempts;      /* in all; 0 is 10                   */
+    int64_t              lease;         /* seconds; 0 is 60: more than the
+                                           deadline of a request             */
+};
+
 /* A domain: the last thing in its _api.c.  The hooks are for the few domains
  * that core leans on; each is set by at most one domain. */
 struct domain {
@@ -193,6 +227,8 @@ struct domain {
     const struct constraint   *constraints;     /* ends with name NULL       */
     const struct stmt *const  *statements;      /* made by sql2c             */
     const struct stmt *const  *admin_statements;
+    const struct subscriber   *subscribers;     /* ends with name NULL       */
+    const struct job_kind     *jobs;            /* ends with name NULL       */
 
     /* The caller whom a bearer token stands for: false when it is unknown,
      * expired or revoked.  In the request's coroutine. */
@@ -388,6 +424,17 @@ void tag_id(struct request *rq, const char *kind, uuid id);
  * when they poll. */
 void touch(struct request *rq, const char *kind);
 void touch_id(struct request *rq, const char *kind, uuid id);
+
+/* In a TX route, sent without waiting: this has happened, if the transaction
+ * commits.  Of one subject events keep the order in which it was changed when
+ * whoever changes it holds its lock by now.  `payload` is a JSON object. */
+void emit(struct request *rq, const char *type, const char *subject,
+          const char *payload);
+
+/* The same for a job, to be run when the transaction has committed and so many
+ * seconds have passed. */
+void enqueue(struct request *rq, const struct job_kind *kind,
+             const char *payload, int64_t after);
 
 /* The answer is good for that long at most; INT_NONE says nothing. */
 void valid_for(struct request *rq, int64_t seconds);

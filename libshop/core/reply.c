@@ -45,6 +45,7 @@ stage_problem(struct request *rq, const struct problem *p)
     struct buf         b;
 
     rq->answer = (struct staged) { 0 };
+    rq->problem = p;
     buf_init(&b, &rq->attempt, 512);
     problem_json(&b, p, &rq->faults, rq->in->request_id);
 

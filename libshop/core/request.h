@@ -21,6 +21,7 @@
 #define SHOP_REQUEST_H
 
 #include "core/arena.h"
+#include "core/background.h"
 #include "core/buf.h"
 #include "core/cache.h"
 #include "core/core.h"
@@ -89,6 +90,7 @@ struct request {
     bool                    tx_asked;   /* `tx` was acquired, or refused     */
     struct tx               tx;
     struct task            *task;       /* on a pool thread, or NULL         */
+    struct chain           *chain;      /* whose step it is; NULL: a client's */
 
     struct match            match;
     const struct route     *route;
@@ -101,6 +103,7 @@ struct request {
     struct context          context;
     struct faults           faults;
     struct staged           answer;
+    const struct problem   *problem;    /* the answer is that                */
     struct keeping          keep;
     struct touching         touch;
     const char             *once_key;   /* Idempotency-Key, or NULL          */
@@ -131,6 +134,12 @@ _Noreturn void request_leave(struct request *rq, enum request_state state);
 
 /* On the coroutine: wait so long. */
 void request_pause(struct request *rq, uint32_t ms);
+
+/* A request of the shop's own, a step of the chain: nobody waits for its
+ * answer.  The route outlives it, the body need not.  False: it could not
+ * begin, and chain_ended() will not be called. */
+bool request_own(struct shop *shop, const struct route *route,
+                 shop_str_t body, struct chain *chain);
 
 /* The request is over: true when its task is not, and will free it
  * (offload.c). */

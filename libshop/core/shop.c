@@ -63,6 +63,7 @@ attempt_again(struct request *rq)
     rq->page = (struct page) { 0 };
     rq->context = (struct context) { 0 };
     rq->answer = (struct staged) { 0 };
+    rq->problem = NULL;
     rq->touch.n = 0;
     rq->touch.all = false;
     rq->faults.n = 0;
@@ -91,10 +92,13 @@ request_free(struct request *rq)
 static void
 request_end(struct request *rq)
 {
-    struct shop *shop = rq->shop;
+    struct shop          *shop = rq->shop;
+    struct chain         *chain = rq->chain;
+    const struct problem *p = rq->problem;
 
     shop->ops->timer_del(shop->host, &rq->deadline);
-    answer_send(rq);
+    if (chain == NULL)
+        answer_send(rq);
 
     *rq->prev = rq->next;
     if (rq->next != NULL)
@@ -105,6 +109,8 @@ request_end(struct request *rq)
         request_free(rq);
     }
     shop->count[COUNT_CORO_LIVE] = shop->coros.live;
+    if (chain != NULL)
+        chain_ended(chain, p);
 }
 
 
@@ -368,10 +374,29 @@ patience_ms(const struct request *rq)
 }
 
 
+/* Run what was begun: true when it has ended already. */
+static bool
+request_go(struct request *rq)
+{
+    struct shop *shop = rq->shop;
+
+    request_link(rq);
+    shop->count[COUNT_CORO_LIVE] = shop->coros.live;
+    shop->count[COUNT_CORO_PEAK] = shop->coros.peak;
+    if (request_run(rq))
+        return true;
+
+    rq->until_ms = shop_now_ms(shop) + shop->conf.deadline_ms;
+    shop->ops->timer_set(shop->host, &rq->deadline, patience_ms(rq),
+                         SHOP_TIMER_FOREGROUND);
+
+    return false;
+}
+
+
 static int
 submit(struct request *rq, bool may, shop_call_t **out)
 {
-    struct shop          *shop = rq->shop;
     const struct problem *p = may ? request_begin(rq) : &too_many_requests;
 
     if (p != NULL) {
@@ -381,18 +406,37 @@ submit(struct request *rq, bool may, shop_call_t **out)
         return SHOP_OK;
     }
 
-    request_link(rq);
-    shop->count[COUNT_CORO_LIVE] = shop->coros.live;
-    shop->count[COUNT_CORO_PEAK] = shop->coros.peak;
-    if (request_run(rq))
+    if (request_go(rq))
         return SHOP_OK;
-
-    rq->until_ms = shop_now_ms(shop) + shop->conf.deadline_ms;
-    shop->ops->timer_set(shop->host, &rq->deadline, patience_ms(rq),
-                         SHOP_TIMER_FOREGROUND);
     *out = (shop_call_t *) rq;
 
     return SHOP_AGAIN;
+}
+
+
+/* What a client sends as JSON, the shop says to itself. */
+bool
+request_own(struct shop *shop, const struct route *route, shop_str_t body,
+            struct chain *chain)
+{
+    shop_request_t  in = { .path = { "", 0 }, .body = body };
+    struct request *rq;
+
+    in.header[SHOP_H_CONTENT_TYPE] = (shop_str_t) { "application/json", 16 };
+    rq = request_make(shop, &in, NULL, NULL);
+    if (rq == NULL)
+        return false;
+
+    rq->route = route;
+    rq->chain = chain;
+    rq->caller.kind = SYSTEM;
+    if (own_copy(rq) != SHOP_OK || request_begin(rq) != NULL) {
+        request_free(rq);
+        return false;
+    }
+    request_go(rq);
+
+    return true;
 }
 
 
@@ -493,6 +537,10 @@ shop_conf_check(const shop_conf_t *conf, char *error, size_t size)
         return conf_wrong(error, size, "at least one coroutine with a stack "
                           "of 32768 bytes is needed");
 
+    wrong = background_wrong();
+    if (wrong != NULL)
+        return conf_wrong(error, size, wrong);
+
     return routes_get(error, size) != NULL
            && sql_statements_check(error, size) == 0 ? SHOP_OK : SHOP_E_CONF;
 }
@@ -577,6 +625,7 @@ shop_open(shop_t **out, const shop_conf_t *conf, const shop_host_ops_t *ops,
         return rc;
     }
     poll_open(&shop->poller, shop);
+    background_open(&shop->background, shop);
     *out = shop;
 
     return SHOP_OK;
@@ -594,6 +643,7 @@ shop_drain(shop_t *shop)
 SHOP_API void
 shop_close(shop_t *shop)
 {
+    background_close(&shop->background);
     while (shop->live != NULL)
         request_stop(shop->live, &shutting_down);
 
@@ -602,6 +652,7 @@ shop_close(shop_t *shop)
     cursors_close(shop);
     cache_leave(&shop->cache);
     coro_pool_done(&shop->coros);
+    background_done(&shop->background);
     arena_reset(&shop->settings.arena);
     arena_reset(&shop->arena);
     shop_env.release(shop);

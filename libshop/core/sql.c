@@ -24,6 +24,14 @@ struct running {
 
 /* Core's own, beside those of the domains. */
 extern const struct stmt *const once_statements[];
+extern const struct stmt *const event_statements[];
+extern const struct stmt *const job_statements[];
+
+static const struct stmt *const *const own[] = {
+    once_statements, event_statements, job_statements,
+};
+
+#define OWN  (sizeof(own) / sizeof(own[0]))
 
 
 static int
@@ -43,13 +51,13 @@ statements_check(const struct stmt *const *s, char *error, size_t size)
 bool
 sql_statements(size_t i, const struct stmt *const **out)
 {
-    const struct domain *d = i == 0 ? NULL : domains[(i - 1) / 2];
+    const struct domain *d = i < OWN ? NULL : domains[(i - OWN) / 2];
 
-    *out = i == 0 ? once_statements
+    *out = i < OWN ? own[i]
            : d == NULL ? NULL
-           : i % 2 == 1 ? d->statements : d->admin_statements;
+           : (i - OWN) % 2 == 0 ? d->statements : d->admin_statements;
 
-    return i == 0 || d != NULL;
+    return i < OWN || d != NULL;
 }
 
 

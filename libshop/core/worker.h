@@ -5,6 +5,7 @@
 #define SHOP_WORKER_H
 
 #include "core/arena.h"
+#include "core/background.h"
 #include "core/cache.h"
 #include "core/core.h"
 #include "core/coro.h"
@@ -41,6 +42,7 @@ struct shop {
     struct request           *live;
     struct settings           settings;
     struct poller             poller;
+    struct background         background;
     struct evp_mac_ctx_st    *mac[2];   /* of cursors, by secret             */
     struct sighting           seen[SIGHTINGS];
     bool                      draining;

@@ -65,6 +65,17 @@ price_hold(struct request *rq, uuid id)
 }
 
 
+/* What the price is for; how much it is now, whoever hears of it reads. */
+static void
+price_event(struct request *rq, const char *type, const struct price *p)
+{
+    emit(rq, type, id_of(rq, "price", p->id),
+         text_of(rq, "{\"variant_id\":\"%s\",\"price_list_id\":\"%s\"}",
+                 id_of(rq, "var", p->variant_id),
+                 id_of(rq, "plist", p->price_list_id)));
+}
+
+
 /* Several at once are all made or none: a base price without its sale price
  * would be seen by customers. */
 void
@@ -87,6 +98,7 @@ prices_insert(struct request *rq, uuid variant, struct list *list)
     for (size_t i = 0; i < list->n; i++) {
         within(rq, "/prices/%zu", i);
         sql_price_insert(rq, &p[i]);
+        price_event(rq, "price.created", &p[i]);
     }
 }
 
@@ -97,6 +109,7 @@ price_update(struct request *rq, const struct price *p)
     price_check(rq, p, "");
     faults_check(rq);
     sql_price_update(rq, p);
+    price_event(rq, "price.updated", p);
 }
 
 
@@ -106,6 +119,7 @@ price_end(struct request *rq, const struct price *p)
 {
     if (sql_price_end(rq, p->id) == 0)
         fail(rq, &price_not_current);
+    price_event(rq, "price.ended", p);
 }
 
 
@@ -145,12 +159,23 @@ price_list_touch(struct request *rq)
 }
 
 
+/* A code has nothing in it that JSON would want escaped. */
+static void
+price_list_event(struct request *rq, const char *type,
+                 const struct price_list *l)
+{
+    emit(rq, type, id_of(rq, "plist", l->id),
+         text_of(rq, "{\"code\":\"%s\"}", l->code));
+}
+
+
 void
 price_list_insert(struct request *rq, const struct price_list *l)
 {
     price_list_check(rq, l);
     sql_price_list_insert(rq, l);
     price_list_touch(rq);
+    price_list_event(rq, "price_list.created", l);
 }
 
 
@@ -160,4 +185,5 @@ price_list_update(struct request *rq, const struct price_list *l)
     price_list_check(rq, l);
     sql_price_list_update(rq, l);
     price_list_touch(rq);
+    price_list_event(rq, "price_list.updated", l);
 }

@@ -127,6 +127,13 @@ refuses('a limit without a burst', qr/invalid number of arguments/,
 refuses('a limit twice', qr/"shop_limit" directive is duplicate/,
         'shop_limit key rate=1r/s burst=1; shop_limit key rate=2r/s burst=1;');
 
+takes("events and jobs $_", "shop_background $_;") for qw(on off);
+refuses('events and jobs some other way',
+        qr/"shop_background" must be on or off, not "often"/,
+        'shop_background often;');
+refuses('both', qr/"shop_background" directive is duplicate/,
+        'shop_background on; shop_background off;');
+
 # The zone: large enough for the workers there are.
 takes('a zone', 'shop_cache_zone 8m;');
 takes('no zone', 'shop_cache_zone off;');

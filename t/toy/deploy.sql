@@ -16,10 +16,19 @@ CREATE TABLE toys (
     CONSTRAINT toys_quantity CHECK (quantity >= 0)
 );
 
+-- What subscribers and jobs did; nothing keeps it from being there twice.
+CREATE TABLE toy_effects (
+    id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    what    text   NOT NULL,
+    subject text   NOT NULL,
+    n       bigint NOT NULL
+);
+
 CALL shop_watch('{toys}', 'cache_touch',
                 $$SELECT 'toy:' || id FROM changed
                   UNION ALL SELECT 'toys' FROM changed$$);
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON toys TO shop_app;
+GRANT INSERT ON toy_effects TO shop_app;
 
 COMMIT;

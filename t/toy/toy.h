@@ -30,6 +30,12 @@ struct job {                    /* what a pool thread does                   */
     const char   *gate;         /* ... when there is such a file             */
 };
 
+struct effect {                 /* what a subscriber or a job leaves behind  */
+    const char   *subject;
+    int64_t       n;
+};
+
 extern const struct field toy[];
+extern const struct field effect[];
 
 #endif

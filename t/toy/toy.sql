@@ -25,3 +25,11 @@ UPDATE toys SET quantity = quantity + :amount WHERE id = :id;
 
 -- sql_toy_note(id uuid, note text) none
 UPDATE toys SET note = :note WHERE id = :id;
+
+-- sql_toy_effect(what text, subject text, amount int) none
+INSERT INTO toy_effects (what, subject, n)
+VALUES (:what, :subject, :amount);
+
+-- sql_toy_named(name text) maybe struct toy
+SELECT id, name, label, note, quantity, fresh_for, version
+  FROM toys WHERE name = :name;

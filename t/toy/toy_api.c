@@ -36,6 +36,13 @@ static const struct field job[] = {
     END_SHAPE
 };
 
+const struct field effect[] = {
+    SHAPE(effect, "ToyEffect"),
+    FIELD(effect, subject, TEXT, .required = true),
+    FIELD(effect, n, INT, .required = true, .min = -1000),
+    END_SHAPE
+};
+
 static const struct problem name_taken = {
     409, "name_taken", "Another toy has the name.",
 };
@@ -261,6 +268,69 @@ toy_manual(struct request *rq)
 }
 
 
+/* --- events and jobs ------------------------------------------------------ */
+
+
+/* The event "toy.broken" cannot be dealt with while there is a toy of its
+ * subject's name. */
+static void
+hear(struct request *rq, const struct event *e)
+{
+    sql_toy_effect(rq, "event", e->subject, e->seq);
+    if (strcmp(e->type, "toy.broken") == 0
+        && sql_toy_named(rq, e->subject) != NULL)
+        fail(rq, &conflict);
+}
+
+
+static void
+count_toy(struct request *rq)
+{
+    const struct effect *in = body(rq, effect);
+
+    sql_toy_effect(rq, "job", in->subject, in->n);
+}
+
+
+/* It leaves nothing: the effect is undone with the attempt. */
+static void
+break_toy(struct request *rq)
+{
+    sql_toy_effect(rq, "poison", "x", 1);
+    fail(rq, &conflict);
+}
+
+
+static const struct job_kind toy_jobs[] = {
+    { "toy.count", count_toy, effect, 100, 1 },
+    { "toy.poison", break_toy, NULL, 2, 5 },
+    { NULL, NULL, NULL, 0, 0 }
+};
+
+static const struct subscriber toy_subscribers[] = {
+    { "toy", "toy.*", hear },
+    { NULL, NULL, NULL }
+};
+
+
+/* POST /api/v1/toys/:toy/plays: an event and a job of one transaction. */
+static void
+toy_play(struct request *rq)
+{
+    const struct effect *in = body(rq, effect);
+    const char          *id = id_of(rq, "toy", id_asked(rq));
+
+    sql_toy_add(rq, id_asked(rq), in->n);
+    emit(rq, "toy.played", id, text_of(rq, "{\"n\":%lld}", (long long) in->n));
+    enqueue(rq, &toy_jobs[0],
+            text_of(rq, "{\"subject\":\"%s\",\"n\":%lld}", id,
+                    (long long) in->n), 0);
+    if (strcmp(in->subject, "poison") == 0)
+        enqueue(rq, &toy_jobs[1], "{}", 0);
+    reply_none(rq);
+}
+
+
 static const struct constraint toy_constraints[] = {
     { "toys_name", &name_taken, "/name" },
     { "toys_label", &label_taken, "/label" },
@@ -293,10 +363,13 @@ static const struct route toy_routes[] = {
       .body = job },
     { POST, "/api/v1/toys/:toy/late", toy_late, PUBLIC, TX,
       .body = job },
+    { POST, "/api/v1/toys/:toy/plays", toy_play, PUBLIC, TX | ONCE,
+      .body = effect, .status = 204 },
     END_ROUTES
 };
 
 const struct domain toy_domain = {
     "toy", .routes = toy_routes, .constraints = toy_constraints,
-    .statements = toy_statements,
+    .statements = toy_statements, .subscribers = toy_subscribers,
+    .jobs = toy_jobs,
 };

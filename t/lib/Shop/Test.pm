@@ -72,7 +72,10 @@ $SIG{PIPE} = 'IGNORE';
 # start_shop(workers => N, memcached => 1, main => ..., http => ...,
 #            server => ..., locations => ..., ready => 0, template => ...,
 #            database_host => folder or address where nginx finds PostgreSQL,
-#            lib => folder of another module and library)
+#            lib => folder of another module and library, background => 1)
+#
+# Events and jobs run with background => 1 only: elsewhere their statements
+# would be among those that a test counts.
 #
 # The fragments go into nginx.conf, each at its place; http may repeat a
 # directive of the shop's, which then replaces the test's own.  ready => 0
@@ -117,6 +120,7 @@ sub nginx_conf {
     my %ours = (
         client_max_body_size    => '256k',
         client_body_buffer_size => '256k',
+        shop_background => $shop->{background} ? 'on' : 'off',
         shop_cache_zone => '16m',
         shop_database   => '"' . database_url('shop_app',
                                               $shop->{database_host}) . '"',

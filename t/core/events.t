@@ -1,0 +1,208 @@
+#!/usr/bin/perl
+#
+# events.t - events and jobs, as they are promised to a domain: written with
+# the transaction or not at all, numbered behind it, delivered once and in
+# order; run once, again when they fail, and not for ever.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Shop::Test;
+use Shop::Toy;
+
+start_toys(workers => 2, background => 1);
+allow_log(qr/(?:subscriber|job|jobs) .*(?:failed|dead)/);
+as_nobody();
+
+sub cursor {
+    sql_value("SELECT seq FROM event_cursors WHERE subscriber = 'toy'") // -1;
+}
+sub last_seq { sql_value('SELECT last_seq FROM event_relay') }
+sub rows     { sql_value("SELECT count(*) FROM $_[0]", @_[1 .. $#_]) }
+sub effects  {
+    my ($what, $subject) = @_;
+    join ' ', map { $_->[0] } sql('SELECT n FROM toy_effects
+        WHERE what = ? AND subject = ? ORDER BY id', $what, $subject);
+}
+sub emitted {
+    my ($type, $subject, $n) = @_;
+    sql('INSERT INTO outbox (type, subject, payload) VALUES (?, ?, ?)',
+        $type, $subject, qq({"n":$n}));
+}
+sub seqs_of {
+    join ' ', map { $_->[0] } sql('SELECT seq FROM events WHERE subject = ?
+                                   ORDER BY seq', $_[0]);
+}
+
+wait_for(sub { cursor() >= 0 }, 'the subscriber has a cursor');
+
+# --- with the transaction ---------------------------------------------------
+
+my $toy = make_toy(quantity => 5);
+is(post("/api/v1/toys/$toy/plays", { subject => 'x', n => 3 })->{status}, 204,
+   'a transaction with an event and a job');
+wait_for(sub { effects('job', $toy) ne '' && effects('event', $toy) ne '' },
+         'both have their effect');
+is(effects('job', $toy), '3', 'the job has read its payload');
+is(effects('event', $toy), last_seq(), 'the event has its number');
+is(cursor(), last_seq(), 'and the subscriber is there');
+is(rows('jobs'), 0, 'the job is gone');
+
+my $before = last_seq();
+is_problem(post("/api/v1/toys/$toy/plays", { subject => 'x', n => -99 }),
+           409, 'too_few');
+is(rows('outbox') + rows('jobs'), 0, 'what failed said and asked for nothing');
+my @once = ("/api/v1/toys/$toy/plays", { subject => 'x', n => 1 },
+            'idempotency-key' => 'twice');
+post(@once) for 1 .. 3;
+wait_for(sub { effects('job', $toy) eq '3 1' }, 'asked three times, done once');
+wait_for(sub { rows('outbox') == 0 && cursor() == last_seq() }, 'numbered');
+is(last_seq(), $before + 1, 'and one event');
+
+# --- numbers come after the commit ------------------------------------------
+
+# The first of two transactions writes first and commits last: numbers in the
+# order of writing would leave a hole that a reader has passed by then.
+sql('BEGIN');
+emitted('toy.late', 'early bird', 1);
+my $id = sql_value("SELECT id FROM outbox WHERE subject = 'early bird'");
+sql_as('postgres', q{INSERT INTO outbox (type, subject, payload)
+                     VALUES ('toy.soon', 'late bird', '{}')});
+my $passed = wait_for(sub { (sql_as('postgres', q{SELECT seq FROM events
+    WHERE subject = 'late bird'}))[0][0] }, 'the second is numbered');
+sql('COMMIT');
+my $later = wait_for(sub { seqs_of('early bird') }, 'then the first');
+cmp_ok($later, '>', $passed, 'who read the one has the other before him');
+is($later, $passed + 1, 'and there is no gap');
+wait_for(sub { cursor() == $later }, 'both are delivered');
+is(effects('event', 'early bird'), $later, 'the late one, too');
+
+# --- a subscriber that fails ------------------------------------------------
+
+make_toy(name => 'stuck');
+emitted('toy.fine', 'before', 1);
+emitted('toy.broken', 'stuck', 1);
+emitted('toy.fine', 'behind', 1);
+my $failures = counter('event_failures_total');
+wait_for(sub { counter('event_failures_total') >= $failures + 2 },
+         'it is tried again');
+wait_for(sub { effects('event', 'before') }, 'one at a time');
+is(effects('event', 'before'), seqs_of('before'),
+   'what came before is not held up');
+is(effects('event', 'behind'), '', 'what comes behind waits');
+is(effects('event', 'stuck'), '', 'a failure leaves nothing');
+is(wait_for(sub { sql_value("SELECT error FROM event_cursors") }, 'a note'),
+   'conflict', 'and says why');
+sql("DELETE FROM toys WHERE name = 'stuck'");
+sql('UPDATE event_cursors SET retry_at = shop_now()');
+wait_for(sub { cursor() == last_seq() }, 'it works in the end');
+is(effects('event', $_), seqs_of($_), "$_: once")
+    for 'before', 'stuck', 'behind';
+
+# The cursor cannot be moved, once: then what was to be done with it is not
+# done either, and is done once in the end.
+sql('CREATE SEQUENCE moves');
+sql('GRANT USAGE ON SEQUENCE moves TO shop_app');
+sql(q{CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+          IF NEW.seq > OLD.seq AND nextval('moves') = 1 THEN
+              RAISE 'no' USING ERRCODE = '23514';
+          END IF;
+          RETURN NEW;
+      END $$});
+sql('CREATE TRIGGER stay BEFORE UPDATE ON event_cursors
+         FOR EACH ROW EXECUTE FUNCTION stay()');
+allow_log(qr/cursor_move failed/);
+emitted('toy.fine', 'together', 1);
+wait_for(sub { cursor() == last_seq() && seqs_of('together') }, 'it moves');
+is(effects('event', 'together'), seqs_of('together'),
+   'the effect and the cursor go together');
+sql('DROP TRIGGER stay ON event_cursors');
+
+# --- jobs that fail ---------------------------------------------------------
+
+my $dead = counter('jobs_dead_total');
+is(post("/api/v1/toys/$toy/plays", { subject => 'poison', n => 0 })->{status},
+   204, 'a job that cannot work');
+wait_for(sub { rows('jobs WHERE dead_at IS NOT NULL') == 1 }, 'dies');
+is(counter('jobs_dead_total'), $dead + 1, 'which is counted');
+is_deeply([sql('SELECT kind, attempts, error FROM jobs')],
+          [['toy.poison', 2, 'conflict']], 'after so many attempts, with why');
+is(effects('poison', 'x'), '', 'no attempt left anything');
+
+# A payload that is not of the kind fails before anything is done.
+sql(q{INSERT INTO jobs (kind, payload, max_attempts)
+      VALUES ('toy.count', '{"subject": 1}', 1)});
+wait_for(sub { rows("jobs WHERE error = 'wrong_body'") == 1 }, 'so does it');
+
+# --- leases ------------------------------------------------------------------
+
+# Somebody has it; when his time is over he has gone.
+sql(q{INSERT INTO jobs (kind, payload, attempts, leased_until)
+      VALUES ('toy.count', '{"subject": "leased", "n": 1}', 1,
+              shop_now() + interval '1 hour')});
+my $done = counter('jobs_done_total');
+sql(q{INSERT INTO jobs (kind, payload, run_at) VALUES
+      ('toy.count', '{"subject": "free", "n": 1}', shop_now()),
+      ('toy.count', '{"subject": "tomorrow", "n": 1}',
+       shop_now() + interval '1 day')});
+wait_for(sub { effects('job', 'free') eq '1' }, 'one that is free runs');
+is(effects('job', 'leased'), '', 'one that somebody has does not');
+is(effects('job', 'tomorrow'), '', 'nor one whose time has not come');
+sql('UPDATE jobs SET leased_until = shop_now() WHERE leased_until IS NOT NULL');
+wait_for(sub { effects('job', 'leased') eq '1' }, 'until the lease is over');
+sql(q{DELETE FROM jobs WHERE payload->>'subject' = 'tomorrow'});
+
+# One whose last attempt ended without a word may be the one that kills.
+sql(q{INSERT INTO jobs (kind, payload, attempts, max_attempts, leased_until)
+      VALUES ('toy.count', '{"subject": "killer", "n": 1}', 3, 3,
+              shop_now() - interval '1 s')});
+wait_for(sub { rows("jobs WHERE error = 'lost'") == 1 }, 'it is not run again');
+is(effects('job', 'killer'), '', 'nor done');
+
+# A kind that nobody knows is left to those who do.
+sql("INSERT INTO jobs (kind) VALUES ('of.tomorrow')");
+sql(q{INSERT INTO jobs (kind, payload)
+      VALUES ('toy.count', '{"subject": "behind", "n": 1}')});
+wait_for(sub { effects('job', 'behind') eq '1' }, 'others run');
+is(sql_value("SELECT attempts FROM jobs WHERE kind = 'of.tomorrow'"), 0,
+   'it waits');
+sql('DELETE FROM jobs');
+
+# --- schedules --------------------------------------------------------------
+
+sql(q{INSERT INTO schedules (name, kind, payload, first_local, every, zone)
+      VALUES ('daily', 'toy.count', '{"subject": "daily", "n": 7}',
+              '2025-01-01 03:00', '1 day', 'Europe/Istanbul')});
+is(sql_value(q{SELECT to_char(next_at AT TIME ZONE 'Europe/Istanbul', 'HH24:MI')
+                 FROM schedules WHERE name = 'daily'}), '03:00',
+   'a schedule is planned when it is written');
+sql(q{UPDATE schedules SET next_at = shop_now() - interval '3 days'
+       WHERE name = 'daily'});
+wait_for(sub { effects('job', 'daily') ne '' }, 'it comes');
+is(effects('job', 'daily'), '7', 'once for all that was missed');
+is(sql_value(q{SELECT next_at > shop_now() AND next_at - shop_now()
+                      <= interval '1 day' FROM schedules
+                WHERE name = 'daily'}), 1, 'and tomorrow again');
+sql("DELETE FROM schedules WHERE name = 'daily'");
+
+for (['the hour that is skipped', '2025-03-30 00:00Z', '02:30',
+      '2025-03-30 01:30:00'],
+     ['the day behind it', '2025-03-30 02:00Z', '02:30', '2025-03-31 00:30:00'],
+     ['the hour that comes twice', '2025-10-25 12:00Z', '02:30',
+      '2025-10-26 01:30:00'],
+     ['and only once', '2025-10-26 01:30Z', '02:30', '2025-10-27 01:30:00']) {
+    my ($name, $after, $at, $want) = @$_;
+    is(sql_value(q{SELECT shop_next_time(?::timestamp, '1 day',
+                   'Europe/Berlin', ?) AT TIME ZONE 'UTC'},
+                 "2025-01-01 $at", $after), $want, $name);
+}
+is(sql_value(q{SELECT shop_next_time('2025-01-31 10:00', '1 month', 'UTC',
+               '2025-03-01Z') AT TIME ZONE 'UTC'}), '2025-03-31 10:00:00',
+   'the last of a month stays the last');
+is(sql_value(q{SELECT shop_next_time('2015-01-01', '1 minute', 'UTC',
+               '2025-03-01 00:00:30Z') AT TIME ZONE 'UTC'}),
+   '2025-03-01 00:01:00', 'minutes of ten years');
+
+done();
