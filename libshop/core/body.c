@@ -143,7 +143,10 @@ fail_at(struct request *rq, const struct problem *p, const char *pointer,
 /* --- If-Match ------------------------------------------------------------ */
 
 
-/* One of a list of entity tags, compared strongly: W/ is never equal. */
+/* One of a list of entity tags.  RFC 9110 has them compared strongly, where W/
+ * is never equal; but our tag is the version of the object, not of its bytes,
+ * and it is nginx that makes it W/ when it compresses an answer.  What a
+ * browser then sends back names the version no less exactly. */
 static bool
 etag_listed(shop_str_t list, const char *etag)
 {
@@ -153,6 +156,8 @@ etag_listed(shop_str_t list, const char *etag)
     while (at != NULL && at < end) {
         while (at < end && (*at == ' ' || *at == ',' || *at == '\t'))
             at++;
+        if (end - at > 2 && memcmp(at, "W/", 2) == 0)
+            at += 2;
         if ((size_t) (end - at) >= n && memcmp(at, etag, n) == 0
             && (at + n == end || strchr(", \t", at[n]) != NULL))
             return true;

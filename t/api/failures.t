@@ -89,7 +89,8 @@ sub fresh {
 # --- broken ------------------------------------------------------------------
 
 # A row of any of these tables cannot be read by the application.
-my @tables = qw(products categories channels price_lists prices variants);
+my @tables = qw(categories channels events jobs price_lists prices products
+                variants);
 sql("CREATE FUNCTION broken() RETURNS boolean LANGUAGE plpgsql AS
      \$\$ BEGIN RAISE 'broken'; END \$\$");
 sql("CREATE POLICY broken ON $_ USING (broken())") for @tables;

@@ -67,19 +67,21 @@ is_problem(post('/api/v1/toys', '{"name":"x"}', 'Content-Type' =>
            'unsupported_media_type');
 is_problem(post('/api/v1/toys', '[]'), 422, 'wrong_body', '');
 
-# If-Match: none, another, one of a list, any; and W/ is never the same.
+# If-Match: none, another, one of a list, any; and with the W/ that nginx puts
+# before the tag of what it compresses.
 is_problem(patch($path, { note => 'y' }), 428, 'if_match_required');
 my $etag = get($path)->{headers}{etag};
 my ($version) = $etag =~ /^"v(\d+)"$/;
 ok($version, "the version is in the ETag: $etag");
-for ('"v0"', "W/$etag", "\"x$etag", substr($etag, 0, -1), "\"a\", W/$etag",
-     "$etag-gz", '"*"', 'v1')
+for ('"v0"', 'W/"v0"', "\"x$etag", substr($etag, 0, -1), "w/$etag",
+     "W/W/$etag", 'W/', "$etag-gz", '"*"', 'v1')
 {
     is_problem(change({ note => 'y' }, $_), 412, 'version_mismatch');
 }
 is(get($path)->{headers}{etag}, $etag, 'nothing changed');
 for (sub { $_[0] }, sub { "\"a\", $_[0]" }, sub { "\"a\",$_[0],\"b\"" },
-     sub { "W/\"c\" , $_[0]" }, sub { '*' })
+     sub { "W/\"c\" , $_[0]" }, sub { "W/$_[0]" },
+     sub { "\"a\", W/$_[0]" }, sub { '*' })
 {
     my $given = $_->("\"v$version\"");
     my $res = change({ note => 'z' }, $given);
