@@ -29,6 +29,7 @@ use Shop::Test;
 our @EXPORT = qw(writers_start writers_stop committed_more);
 
 my (@writers, $journal, $torn);
+my $test = $$;
 
 
 sub writers_start {
@@ -44,6 +45,7 @@ sub writers_start {
 }
 
 
+# What it began it ends, unless the test is gone.
 sub writer {
     my ($i) = @_;
     my $go = 1;
@@ -52,7 +54,7 @@ sub writer {
     local $SIG{TERM} = sub { $go = 0 };
     open my $out, '>', "$journal.$i" or POSIX::_exit(1);
     $out->autoflush(1);
-    for (my $k = 1; $go; $k++) {
+    for (my $k = 1; $go && getppid == $test; $k++) {
         my $name = "write-$i-$k";
         print $out "$name ", write_one($name, $i % 2) =~ tr/\n/ /r, "\n";
     }
@@ -70,6 +72,7 @@ sub write_one {
                               %headers) };
         my $code = $res ? $res->{json}{code} // '' : 'torn';
 
+        POSIX::_exit(1) if getppid != $test;
         return "wrong no answer: $@" if !$res && !$torn;
         return 'acked' if $res && $res->{status} == 201;
         return 'maybe' if $code =~ /^(?:outcome_unknown|torn)$/ && !$with_key;
