@@ -26,7 +26,8 @@ use Time::HiRes qw(sleep);
 
 use Shop::Test;
 
-our @EXPORT = qw(writers_start writers_stop committed_more);
+our @EXPORT = qw(writers_start writers_stop committed_more
+                 commits_take_time);
 
 my (@writers, $journal, $torn);
 my $test = $$;
@@ -81,6 +82,20 @@ sub write_one {
                && !($res->{status} == 503 && $res->{headers}{'retry-after'});
         sleep 0.02;
     }
+}
+
+
+# COMMIT of a new product takes its time, so that what is killed is in it.
+sub commits_take_time {
+    sql(<<'SQL');
+CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_sleep(0.01);
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON products
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late();
+SQL
 }
 
 
