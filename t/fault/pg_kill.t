@@ -39,16 +39,7 @@ writers_start(8);
 
 # --- kills ------------------------------------------------------------------
 
-# COMMIT takes its time, so that kills meet it.
-sql(<<'SQL');
-CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_sleep(0.01);
-    RETURN NULL;
-END $$;
-CREATE CONSTRAINT TRIGGER late AFTER INSERT ON products
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late();
-SQL
+commits_take_time();
 
 sub counter { return status()->{counters}{ $_[0] } }
 

@@ -40,6 +40,7 @@ diag("$times reloads: $count{acked} acked");
 # let go, as another write of the same shows.
 allow_log(qr/exited on signal 9/);
 start();
+commits_take_time();
 writers_start(8, torn => 1);
 for (1 .. $times) {
     committed_more(WRITES);

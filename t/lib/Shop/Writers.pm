@@ -26,9 +26,11 @@ use Time::HiRes qw(sleep);
 
 use Shop::Test;
 
-our @EXPORT = qw(writers_start writers_stop committed_more);
+our @EXPORT = qw(writers_start writers_stop committed_more
+                 commits_take_time);
 
 my (@writers, $journal, $torn);
+my $test = $$;
 
 
 sub writers_start {
@@ -44,6 +46,7 @@ sub writers_start {
 }
 
 
+# What it began it ends, unless the test is gone.
 sub writer {
     my ($i) = @_;
     my $go = 1;
@@ -52,7 +55,7 @@ sub writer {
     local $SIG{TERM} = sub { $go = 0 };
     open my $out, '>', "$journal.$i" or POSIX::_exit(1);
     $out->autoflush(1);
-    for (my $k = 1; $go; $k++) {
+    for (my $k = 1; $go && getppid == $test; $k++) {
         my $name = "write-$i-$k";
         print $out "$name ", write_one($name, $i % 2) =~ tr/\n/ /r, "\n";
     }
@@ -70,6 +73,7 @@ sub write_one {
                               %headers) };
         my $code = $res ? $res->{json}{code} // '' : 'torn';
 
+        POSIX::_exit(1) if getppid != $test;
         return "wrong no answer: $@" if !$res && !$torn;
         return 'acked' if $res && $res->{status} == 201;
         return 'maybe' if $code =~ /^(?:outcome_unknown|torn)$/ && !$with_key;
@@ -78,6 +82,20 @@ sub write_one {
                && !($res->{status} == 503 && $res->{headers}{'retry-after'});
         sleep 0.02;
     }
+}
+
+
+# COMMIT of a new product takes its time, so that what is killed is in it.
+sub commits_take_time {
+    sql(<<'SQL');
+CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_sleep(0.01);
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON products
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late();
+SQL
 }
 
 
