@@ -418,6 +418,40 @@ a_write_whose_client_left_is_committed(void **state)
 }
 
 
+/* Whatever is short: one answer, nothing held, no connection kept. */
+static void
+each_allocation_may_fail(void **state)
+{
+    struct toyshop *t = *state;
+    unsigned        n;
+    int             status = 0;
+
+    touched = 3;
+    for (n = 1; status != 204 && n < 100; n++) {
+        struct asked a = { 0 };
+
+        arena_trim();
+        memory_fails_at(n);
+        begin(t, &a);
+        while (owed(t)[0] != '\0') {
+            if (strcmp(owed(t), "SELECT pg_current_xact_id()") == 0)
+                say_row(t, "", "xid", "4711", NULL);
+            else
+                say_done(t, "", owed(t));
+        }
+        memory_fails_at(0);
+        if (a.rc != SHOP_E_NOMEM)
+            assert_int_equal(a.answers, 1);
+        status = a.status;
+        assert_true(status == 0 || status == 204 || status == 503);
+        assert_true(good(t, "tag0"));
+        assert_int_equal(counted(t, COUNT_TX_OPEN), 0);
+    }
+    assert_int_equal(status, 204);
+    assert_true(n > 5);
+}
+
+
 int
 core_commit_tests(void)
 {
@@ -439,6 +473,7 @@ core_commit_tests(void)
         WITH_TOYSHOP(each_state_has_its_problem),
         WITH_TOYSHOP(a_constraint_is_told_with_its_place),
         WITH_TOYSHOP(a_write_whose_client_left_is_committed),
+        WITH_TOYSHOP(each_allocation_may_fail),
     };
 
     return cmocka_run_group_tests_name("core_commit", tests, NULL, NULL);
