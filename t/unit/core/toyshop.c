@@ -409,12 +409,19 @@ finish(struct db_lane *l, enum db_outcome outcome, PGresult *result)
 
 
 void
+say_result(struct toyshop *t, const char *text, PGresult *res)
+{
+    finish(lane_asked(t, text), DB_ROWS, res);
+}
+
+
+void
 say_done(struct toyshop *t, const char *text, const char *command)
 {
     PGresult *res = PQmakeEmptyPGresult(NULL, PGRES_COMMAND_OK);
 
     memcpy(PQcmdStatus(res), command, strlen(command) + 1);
-    finish(lane_asked(t, text), DB_ROWS, res);
+    say_result(t, text, res);
 }
 
 
@@ -437,7 +444,7 @@ say_row(struct toyshop *t, const char *text, ...)
     for (int i = 0; i < n; i++)
         PQsetvalue(res, 0, i, value[i],
                    value[i] == NULL ? -1 : (int) strlen(value[i]));
-    finish(lane_asked(t, text), DB_ROWS, res);
+    say_result(t, text, res);
 }
 
 
@@ -445,8 +452,7 @@ say_row(struct toyshop *t, const char *text, ...)
 void
 say_none(struct toyshop *t, const char *text)
 {
-    finish(lane_asked(t, text), DB_ROWS,
-           PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK));
+    say_result(t, text, PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK));
 }
 
 

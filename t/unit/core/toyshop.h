@@ -89,6 +89,7 @@ const char *owed(struct toyshop *t);
  * the command's name, one row (name, value, ..., NULL), or an error. */
 void say_done(struct toyshop *t, const char *text, const char *command);
 void say_row(struct toyshop *t, const char *text, ...);
+void say_result(struct toyshop *t, const char *text, PGresult *res);
 void say_none(struct toyshop *t, const char *text);
 void say_error(struct toyshop *t, const char *text, const char *sqlstate,
                const char *constraint);
