@@ -643,11 +643,13 @@ gzip_is_taken_when_it_is_named(void **state)
 {
     static const struct { const char *accept; bool takes; } cases[] = {
         { "gzip", true }, { "GZIP", true }, { "br, gzip", true },
-        { "gzip;q=0.5", true },
+        { "gzip;q=0.5", true }, { "gzip;q=0.001", true },
         { "gzip;q=1", true }, { "br;q=0, gzip", true },
         { "gzip;q=0", false }, { "gzip;q=0.0", false }, { "br", false },
         { "", false }, { "gzi", false }, { "x-gzip", false },
-        { "gzip;q=0, br", false },
+        { "gzip;q=0, br", false }, { "gzip; q=0", false },
+        { "gzip ;Q=0.000", false }, { "gzipped", false },
+        { "gzip\t", true }, { "gzip; q=0.05", true }, { "*", false },
     };
 
     (void) state;
