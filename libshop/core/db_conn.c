@@ -291,7 +291,8 @@ lost_for_good(struct db_lane *l, struct entries *sent, struct entries *queue)
 }
 
 
-/* What was in flight is sent again once on the next connection. */
+/* What was in flight is sent again once on the next connection.  That of a
+ * transaction may be given up before it is there. */
 void
 lane_lost(struct db_lane *l)
 {
@@ -301,7 +302,8 @@ lane_lost(struct db_lane *l)
     shop_log(l->shop, SHOP_LOG_WARN, "connection of lane %s lost: %s",
              l->name, PQerrorMessage(l->pg));
     COUNT(l->shop, DB_LOST, 1);
-    COUNT(l->shop, DB_OPEN, -1);
+    if (l->state == LANE_UP)
+        COUNT(l->shop, DB_OPEN, -1);
     if (l->counted)
         COUNT(l->shop, READ_FLIGHT, -(int64_t) l->in_flight);
     finish(l);

@@ -430,7 +430,7 @@ rollback(struct tx_conn *c)
     c->ending = true;
     COUNT(c->pool->shop, TX_ROLLED, 1);
     lane_add(&c->lane, &rollback_call, &c->end);
-    if (c->end.outcome != DB_PENDING && c->lane.state == LANE_UP)
+    if (c->end.outcome != DB_PENDING)
         lane_lost(&c->lane);            /* no memory: the server rolls back */
 }
 

@@ -23,7 +23,35 @@ struct packing {
 };
 
 
-/* "gzip", "gzip;q=0.5" or "*", but not "gzip;q=0"; RFC 9110, 12.5.3. */
+static const char *
+skip_space(const char *at, const char *end)
+{
+    while (at < end && (*at == ' ' || *at == '\t'))
+        at++;
+
+    return at;
+}
+
+
+/* Is the weight behind a coding's name nought, in whatever spelling? */
+static bool
+is_refused(const char *at, const char *end)
+{
+    if (at == end)
+        return false;
+    at = skip_space(at + 1, end);
+    if (end - at < 3 || strncasecmp(at, "q=0", 3) != 0)
+        return false;
+
+    for (at += 3; at < end && (*at == '.' || *at == '0'); at++)
+        continue;
+
+    return at == end || *at < '1' || *at > '9';
+}
+
+
+/* "gzip" or "gzip; q=0.5", but not "gzip;q=0"; RFC 9110, 12.5.3.  Who takes
+ * anything ("*") is well served with the plain answer. */
 bool
 takes_gzip(shop_str_t accept)
 {
@@ -31,16 +59,14 @@ takes_gzip(shop_str_t accept)
 
     while (at != NULL && at < end) {
         const char *comma = memchr(at, ',', (size_t) (end - at));
-        size_t      n = (size_t) ((comma == NULL ? end : comma) - at);
-        size_t      skip = 0;
-        const char *q;
+        const char *stop = comma == NULL ? end : comma;
 
-        while (skip < n && at[skip] == ' ')
-            skip++;
-        q = memmem(at, n, ";q=0", 4);
-        if (n - skip >= 4 && strncasecmp(at + skip, "gzip", 4) == 0)
-            return q == NULL || (q + 4 < at + n && q[4] == '.'
-                                 && memcmp(q, ";q=0.0", 6) != 0);
+        at = skip_space(at, stop);
+        if (stop - at >= 4 && strncasecmp(at, "gzip", 4) == 0) {
+            at = skip_space(at + 4, stop);
+            if (at == stop || *at == ';')
+                return !is_refused(at, stop);
+        }
         at = comma == NULL ? NULL : comma + 1;
     }
 
