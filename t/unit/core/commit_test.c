@@ -434,8 +434,8 @@ each_allocation_may_fail(void **state)
         memory_fails_at(n);
         begin(t, &a);
         while (owed(t)[0] != '\0') {
-            if (strcmp(owed(t), "SELECT pg_current_xact_id()") == 0)
-                say_row(t, "", "xid", "4711", NULL);
+            if (strstr(owed(t), "pg_current_xact_id()") != NULL)
+                say_row(t, "", "xid", "4711", "born", "today", NULL);
             else
                 say_done(t, "", owed(t));
         }
