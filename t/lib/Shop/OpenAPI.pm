@@ -37,11 +37,13 @@ my %kind = (
                             WHERE status = 'active'"],
     list     => ['plist', "SELECT id FROM price_lists WHERE code = 'default'"],
     price    => ['price', 'SELECT min(id::text) FROM prices'],
+    job      => ['job',   'SELECT min(id::text) FROM jobs'],
 );
 my %sample;
 
 
-# The demo shop, and an id for each kind of parameter.
+# The demo shop with an event and a dead letter, and an id for each kind of
+# parameter.
 sub load_demo {
     my $seed = Shop::Test::top_folder() . '/sql/seed';
     my $file = "$seed/demo.sql";
@@ -52,6 +54,11 @@ sub load_demo {
     my $text = do { local $/; <$in> };
     Shop::Test::dbh(Shop::Test::sql_value('SELECT current_database()'),
                     'shop_owner')->do($text);
+    Shop::Test::sql(q(INSERT INTO events (seq, type, subject, payload,
+        occurred_at) VALUES (1, 'shop.opened', 'shop', '{}', shop_now())));
+    Shop::Test::sql('UPDATE event_relay SET last_seq = 1');
+    Shop::Test::sql(q(INSERT INTO jobs (kind, error, dead_at)
+                      VALUES ('shop.swept', 'internal', shop_now())));
     Shop::Test::polled();
 
     for (keys %kind) {
