@@ -283,6 +283,22 @@ a_deadline_while_it_rolls_back_ends_it(void **state)
 }
 
 
+/* COMMIT was refused: that nothing was done is known, whoever is late. */
+static void
+nor_does_it_then_doubt_a_refused_commit(void **state)
+{
+    struct toyshop *t = *state;
+    struct asked    a = { 0 };
+
+    touched = 0;
+    go_to_commit(t, &a);
+    say_error(t, "COMMIT", "40001", "");
+    assert_string_equal(owed(t), "ROLLBACK");
+    pass(t, 6000);
+    assert_problem(&a, 504, "deadline_exceeded");
+}
+
+
 static void
 a_lost_connection_runs_again(void **state)
 {
@@ -468,6 +484,7 @@ core_commit_tests(void)
         WITH_TOYSHOP(a_serialization_failure_runs_again),
         WITH_TOYSHOP(a_third_failure_is_the_last),
         WITH_TOYSHOP(a_deadline_while_it_rolls_back_ends_it),
+        WITH_TOYSHOP(nor_does_it_then_doubt_a_refused_commit),
         WITH_TOYSHOP(a_lost_connection_runs_again),
         WITH_TOYSHOP(the_next_attempt_touches_anew),
         WITH_TOYSHOP(a_commit_that_met_its_key_runs_again),
