@@ -212,7 +212,7 @@ deadline_fired(shop_timer_t *t)
     struct shop    *shop = rq->shop;
     uint64_t        now = shop_now_ms(shop);
 
-    if (rq->tx.committing) {
+    if (rq->tx.committing && !rq->tx.rolling) {
         request_stop(rq, &outcome_unknown);
     } else if (kept_serve_old(rq)) {
         request_answer(rq);

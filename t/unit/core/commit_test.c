@@ -283,6 +283,22 @@ a_deadline_while_it_rolls_back_ends_it(void **state)
 }
 
 
+/* COMMIT was refused: that nothing was done is known, whoever is late. */
+static void
+nor_does_it_then_doubt_a_refused_commit(void **state)
+{
+    struct toyshop *t = *state;
+    struct asked    a = { 0 };
+
+    touched = 0;
+    go_to_commit(t, &a);
+    say_error(t, "COMMIT", "40001", "");
+    assert_string_equal(owed(t), "ROLLBACK");
+    pass(t, 6000);
+    assert_problem(&a, 504, "deadline_exceeded");
+}
+
+
 static void
 a_lost_connection_runs_again(void **state)
 {
@@ -331,9 +347,10 @@ a_commit_that_met_its_key_runs_again(void **state)
     struct toyshop *t = *state;
     struct asked    a = { 0 };
 
-    touched = 0;
+    touched = 1;
     go_to_commit(t, &a);
     say_error(t, "COMMIT", "23505", "idempotency_keys_pkey");
+    assert_true(good(t, "tag0"));       /* it is known: nothing is held */
     say_done(t, "ROLLBACK", "ROLLBACK");
     assert_int_equal(runs, 2);
     assert_waits(&a);
@@ -434,8 +451,8 @@ each_allocation_may_fail(void **state)
         memory_fails_at(n);
         begin(t, &a);
         while (owed(t)[0] != '\0') {
-            if (strstr(owed(t), "pg_current_xact_id()") != NULL)
-                say_row(t, "", "xid", "4711", "born", "today", NULL);
+            if (strstr(owed(t), "pg_current_xact_id") != NULL)
+                say_row(t, "", "xid", "4711", "born", "now", NULL);
             else
                 say_done(t, "", owed(t));
         }
@@ -467,6 +484,7 @@ core_commit_tests(void)
         WITH_TOYSHOP(a_serialization_failure_runs_again),
         WITH_TOYSHOP(a_third_failure_is_the_last),
         WITH_TOYSHOP(a_deadline_while_it_rolls_back_ends_it),
+        WITH_TOYSHOP(nor_does_it_then_doubt_a_refused_commit),
         WITH_TOYSHOP(a_lost_connection_runs_again),
         WITH_TOYSHOP(the_next_attempt_touches_anew),
         WITH_TOYSHOP(a_commit_that_met_its_key_runs_again),

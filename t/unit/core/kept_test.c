@@ -196,6 +196,30 @@ only_a_success_is_kept(void **state)
 }
 
 
+/* It has tags, and would be good for as long as any. */
+static void
+show_elsewhere(struct request *rq)
+{
+    runs++;
+    tag(rq, "tag0");
+    reply_redirect(rq, 301, "/there");
+}
+
+
+static void
+a_redirect_is_not_kept(void **state)
+{
+    toys.handler = show_elsewhere;
+    for (unsigned i = 1; i <= 2; i++) {
+        struct asked a = { 0 };
+
+        get(*state, &a);
+        assert_int_equal(a.status, 301);
+        assert_int_equal(runs, i);
+    }
+}
+
+
 static void
 the_least_bound_holds(void **state)
 {
@@ -712,6 +736,7 @@ core_kept_tests(void)
         WITH_KEPT(what_changed_while_it_was_made_is_not_kept),
         WITH_KEPT(nor_what_settings_that_changed_chose),
         WITH_KEPT(only_a_success_is_kept),
+        WITH_KEPT(a_redirect_is_not_kept),
         WITH_KEPT(the_least_bound_holds),
         WITH_KEPT(each_language_and_encoding_has_its_own),
         WITH_KEPT(a_key_has_at_most_1024_bytes),

@@ -482,7 +482,7 @@ void
 say_begun(struct toyshop *t)
 {
     say_done(t, "BEGIN", "BEGIN");
-    say_row(t, "pg_current_xact_id", "xid", "4711", "born", "today", NULL);
+    say_row(t, "pg_current_xact_id", "xid", "4711", "born", "now", NULL);
 }
 
 
