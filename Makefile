@@ -203,6 +203,12 @@ schema-doc: all
 	    > $(B)/schema.md
 	@cp $(B)/schema.md docs/schema.md
 
+# What programs rely on, as it is now; t/tools/abi.t compares.
+abi: $(LINKS)
+	@CC='$(CC)' tools/abi --libdir $(B) libshop/shop.h libshop/uv/shop_uv.h \
+	    > $(B)/shop.abi
+	@cp $(B)/shop.abi libshop/shop.abi
+
 unit: $(B)/unit
 	$(B)/unit
 
@@ -267,8 +273,9 @@ help:
 	@echo 'make asan         the unit tests under AddressSanitizer and UBSan'
 	@echo 'make tools        the programs that tests and bench need'
 	@echo 'make schema-doc   docs/schema.md anew, out of the migrations'
+	@echo 'make abi          libshop/shop.abi anew, when an interface has changed'
 	@echo 'make install      PREFIX=, DESTDIR='
 	@echo 'make clean        remove $(B)'
 
-.PHONY: all run stop test bench tools schema-doc unit check-style asan \
+.PHONY: all run stop test bench tools schema-doc abi unit check-style asan \
         install clean help $(PC)
