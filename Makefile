@@ -238,6 +238,24 @@ $(B)/libshop-uv.pc:
 	    'Description: A shop on a libuv loop' 'Requires: libshop libuv' \
 	    $(PC_TAIL) 'Libs: -L$${libdir} -lshop-uv' > $@
 
+# The same for programs that are built over this folder, as the examples are:
+# pkg-config takes NAME-uninstalled.pc before NAME.pc.
+HERE = $(abspath $(B))
+$(B)/libshop-uninstalled.pc: Makefile
+	@printf '%s\n' 'Name: libshop' 'Description: libshop, not installed' \
+	    'Version: $(VERSION)' 'Cflags: -I$(CURDIR)/libshop' \
+	    'Libs: -L$(HERE) -lshop -Wl,-rpath,$(HERE)' > $@
+$(B)/libshop-uv-uninstalled.pc: Makefile
+	@printf '%s\n' 'Name: libshop-uv' \
+	    'Description: libshop-uv, not installed' \
+	    'Requires: libshop libuv' 'Version: $(VERSION)' \
+	    'Cflags: -I$(CURDIR)/libshop/uv' \
+	    'Libs: -L$(HERE) -lshop-uv -Wl,-rpath,$(HERE)' > $@
+
+examples: $(LINKS) $(B)/libshop-uninstalled.pc $(B)/libshop-uv-uninstalled.pc
+	@PKG_CONFIG_PATH=$(HERE) $(MAKE) -C examples OUT=$(HERE)/examples \
+	    CFLAGS='-O2 -g -Wall -Wextra -Werror $(filter -fsan%,$(CFLAGS))'
+
 # The module finds the library two folders up from its own, or where ld.so
 # looks; after an install into /usr/local run ldconfig.
 ROOT_LIB = $(DESTDIR)$(LIBDIR)
@@ -273,9 +291,10 @@ help:
 	@echo 'make asan         the unit tests under AddressSanitizer and UBSan'
 	@echo 'make tools        the programs that tests and bench need'
 	@echo 'make schema-doc   docs/schema.md anew, out of the migrations'
+	@echo 'make examples     small programs with a shop in them, in $(B)/examples'
 	@echo 'make abi          libshop/shop.abi anew, when an interface has changed'
 	@echo 'make install      PREFIX=, DESTDIR='
 	@echo 'make clean        remove $(B)'
 
-.PHONY: all run stop test bench tools schema-doc abi unit check-style asan \
+.PHONY: all run stop test bench tools schema-doc abi unit examples check-style asan \
         install clean help $(PC)
