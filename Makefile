@@ -119,11 +119,15 @@ $(B)/gen/unit_main.c: tools/unit-main $(UNIT_TESTS)
 
 # Products.
 
-# Programs that tests and measurements need, one file each but for the proxy.
+# Programs that tests and measurements need, one file each but for the proxy;
+# uvserve has a shop in it.
 $(B)/faultproxy: $(call object,$(PROXY_C))
+$(B)/uvserve: | $(LINKS)
+$(B)/uvserve: TOOL_LIBS = -L$(B) -lshop-uv -lshop $(UV_LIBS) \
+                          '-Wl,-rpath,$$ORIGIN'
 $(TOOLS): $(B)/%: $(B)/obj/t/tools/%.o
 	@echo "  ld $@"
-	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 
 $(LIBSHOP): $(LIB_O) libshop/shop.map
 	@echo "  ld $@"
