@@ -119,11 +119,15 @@ $(B)/gen/unit_main.c: tools/unit-main $(UNIT_TESTS)
 
 # Products.
 
-# Programs that tests and measurements need, one file each but for the proxy.
+# Programs that tests and measurements need, one file each but for the proxy;
+# uvserve has a shop in it.
 $(B)/faultproxy: $(call object,$(PROXY_C))
+$(B)/uvserve: | $(LINKS)
+$(B)/uvserve: TOOL_LIBS = -L$(B) -lshop-uv -lshop $(UV_LIBS) \
+                          '-Wl,-rpath,$$ORIGIN'
 $(TOOLS): $(B)/%: $(B)/obj/t/tools/%.o
 	@echo "  ld $@"
-	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 
 $(LIBSHOP): $(LIB_O) libshop/shop.map
 	@echo "  ld $@"
@@ -203,6 +207,12 @@ schema-doc: all
 	    > $(B)/schema.md
 	@cp $(B)/schema.md docs/schema.md
 
+# What programs rely on, as it is now; t/tools/abi.t compares.
+abi: $(LINKS)
+	@CC='$(CC)' tools/abi --libdir $(B) libshop/shop.h libshop/uv/shop_uv.h \
+	    > $(B)/shop.abi
+	@cp $(B)/shop.abi libshop/shop.abi
+
 unit: $(B)/unit
 	$(B)/unit
 
@@ -231,6 +241,24 @@ $(B)/libshop-uv.pc:
 	@printf '%s\n' $(PC_HEAD) '' 'Name: libshop-uv' \
 	    'Description: A shop on a libuv loop' 'Requires: libshop libuv' \
 	    $(PC_TAIL) 'Libs: -L$${libdir} -lshop-uv' > $@
+
+# The same for programs that are built over this folder, as the examples are:
+# pkg-config takes NAME-uninstalled.pc before NAME.pc.
+HERE = $(abspath $(B))
+$(B)/libshop-uninstalled.pc: Makefile
+	@printf '%s\n' 'Name: libshop' 'Description: libshop, not installed' \
+	    'Version: $(VERSION)' 'Cflags: -I$(CURDIR)/libshop' \
+	    'Libs: -L$(HERE) -lshop -Wl,-rpath,$(HERE)' > $@
+$(B)/libshop-uv-uninstalled.pc: Makefile
+	@printf '%s\n' 'Name: libshop-uv' \
+	    'Description: libshop-uv, not installed' \
+	    'Requires: libshop libuv' 'Version: $(VERSION)' \
+	    'Cflags: -I$(CURDIR)/libshop/uv' \
+	    'Libs: -L$(HERE) -lshop-uv -Wl,-rpath,$(HERE)' > $@
+
+examples: $(LINKS) $(B)/libshop-uninstalled.pc $(B)/libshop-uv-uninstalled.pc
+	@PKG_CONFIG_PATH=$(HERE) $(MAKE) -C examples OUT=$(HERE)/examples \
+	    CFLAGS='-O2 -g -Wall -Wextra -Werror $(filter -fsan%,$(CFLAGS))'
 
 # The module finds the library two folders up from its own, or where ld.so
 # looks; after an install into /usr/local run ldconfig.
@@ -267,8 +295,10 @@ help:
 	@echo 'make asan         the unit tests under AddressSanitizer and UBSan'
 	@echo 'make tools        the programs that tests and bench need'
 	@echo 'make schema-doc   docs/schema.md anew, out of the migrations'
+	@echo 'make examples     small programs with a shop in them, in $(B)/examples'
+	@echo 'make abi          libshop/shop.abi anew, when an interface has changed'
 	@echo 'make install      PREFIX=, DESTDIR='
 	@echo 'make clean        remove $(B)'
 
-.PHONY: all run stop test bench tools schema-doc unit check-style asan \
+.PHONY: all run stop test bench tools schema-doc abi unit examples check-style asan \
         install clean help $(PC)

@@ -15,9 +15,9 @@
  * Conventions.  Functions return SHOP_OK or a negative SHOP_E_* code; an
  * out-parameter is untouched on failure.  Strings are (data, len) pairs and
  * need no NUL.  What is passed in stays the caller's, and need not outlive
- * the call unless the comment says so.  No function blocks.  A shop_t and
- * everything made from it belongs to the thread that opened it; the one
- * exception is the host's wakeup().  Sizes are bytes, times are named by
+ * the call unless the comment says so.  No function blocks.  All shops of a
+ * process, and everything made from them, belong to one thread; the one
+ * exception is the work() of a job.  Sizes are bytes, times are named by
  * their unit.
  */
 #ifndef SHOP_H

@@ -24,6 +24,7 @@ struct chunk {
 /* On the stack of shop_uv_call(), which does not return before libshop is done
  * with it. */
 struct call {
+    shop_str_t      id;         /* of the request                           */
     struct chunk   *chunks;
     shop_answer_t  *answer;     /* our copy; NULL if memory was short       */
     bool            done;
@@ -107,12 +108,12 @@ shop_uv_shop(shop_uv_t *uv)
 /* To be kept in step with copy_answer(): what is moved there without being
  * counted here is written past the block. */
 static size_t
-answer_size(const shop_answer_t *a)
+answer_size(const shop_answer_t *a, shop_str_t id)
 {
     size_t  i, size;
 
-    size = sizeof(shop_answer_t) + a->n_headers * sizeof(shop_header_t)
-           + a->content_type.len + a->body.len + a->file.len;
+    size = sizeof(shop_answer_t) + (a->n_headers + 1) * sizeof(shop_header_t)
+           + a->content_type.len + a->body.len + a->file.len + id.len;
 
     for (i = 0; i < a->n_headers; i++) {
         size += a->headers[i].name.len + a->headers[i].value.len;
@@ -138,30 +139,33 @@ move_str(char **p, shop_str_t s)
 
 
 /* One block: the answer, its headers, then all bytes.  The texts for logs are
- * constants of libshop. */
+ * constants of libshop. As in nginx, the host adds the id of the request. */
 static shop_answer_t *
-copy_answer(const shop_answer_t *a)
+copy_answer(const shop_answer_t *a, shop_str_t id)
 {
     char           *p;
     size_t          i;
     shop_answer_t  *copy;
     shop_header_t  *headers;
 
-    copy = malloc(answer_size(a));
+    copy = malloc(answer_size(a, id));
     if (copy == NULL) {
         return NULL;
     }
 
     *copy = *a;
     headers = (shop_header_t *) (copy + 1);
-    p = (char *) (headers + a->n_headers);
+    p = (char *) (headers + a->n_headers + 1);
 
     for (i = 0; i < a->n_headers; i++) {
         headers[i].name = move_str(&p, a->headers[i].name);
         headers[i].value = move_str(&p, a->headers[i].value);
     }
 
+    headers[i].name = (shop_str_t) { "X-Request-Id", 12 };
+    headers[i].value = move_str(&p, id);
     copy->headers = headers;
+    copy->n_headers = a->n_headers + 1;
     copy->content_type = move_str(&p, a->content_type);
     copy->body = move_str(&p, a->body);
     copy->file = move_str(&p, a->file);
@@ -206,7 +210,7 @@ sink_respond(void *rq, const shop_answer_t *answer)
 {
     struct call  *call = rq;
 
-    call->answer = copy_answer(answer);
+    call->answer = copy_answer(answer, call->id);
     call->done = true;
 }
 
@@ -337,7 +341,7 @@ shop_uv_call(shop_uv_t *uv, const shop_uv_request_t *request,
 
     in.method = str(request->method);
     in.body = request->body;
-    in.request_id = make_id(id);
+    in.request_id = call.id = make_id(id);
     take_path(&in, request->path);
 
     for (i = 0; i < request->n_headers; i++) {

@@ -60,7 +60,8 @@ typedef struct shop_uv_request {
 /*
  * Serve one request and wait for the answer: runs the loop meanwhile, so it
  * may not be called from a callback of the loop.  The answer is one block of
- * memory, to be freed with shop_uv_answer_free().
+ * memory, to be freed with shop_uv_answer_free(); its last header is the id
+ * that the request was given, X-Request-Id.
  */
 SHOP_API int shop_uv_call(shop_uv_t *uv, const shop_uv_request_t *request,
                           const shop_answer_t **answer);

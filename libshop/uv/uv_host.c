@@ -52,14 +52,16 @@ uv_events(unsigned events)
 }
 
 
-/* On an error libuv stops polling; whoever then reads or writes learns what
- * it is, and ends the watch. */
+/* On an error libuv stops polling, and there may be bytes to read before the
+ * error: so it is started again, for whoever reads but a part of them must be
+ * told once more. The watch may be gone when ready() returns. */
 static void
 on_poll(uv_poll_t *poll, int status, int events)
 {
     shop_watch_t  *w = poll->data;
 
     if (status < 0) {
+        (void) uv_poll_start(poll, (int) (intptr_t) w->host[1], on_poll);
         events = UV_READABLE | UV_WRITABLE;
     }
 
@@ -97,8 +99,8 @@ watch_del(void *host, shop_watch_t *w, int closed)
 }
 
 
-/* libuv takes a start of what is started as a change, so no state needs to be
- * kept of what is being watched. */
+/* libuv takes a start of what is started as a change; what is watched is kept
+ * in host[1] for on_poll() alone. */
 static int
 watch_mod(void *host, shop_watch_t *w, unsigned events)
 {
@@ -110,6 +112,8 @@ watch_mod(void *host, shop_watch_t *w, unsigned events)
     if (events == 0) {
         return uv_poll_stop(poll) == 0 ? SHOP_OK : SHOP_E_IO;
     }
+
+    w->host[1] = (void *) (intptr_t) uv_events(events);
 
     return uv_poll_start(poll, uv_events(events), on_poll) == 0 ? SHOP_OK
                                                                 : SHOP_E_IO;
@@ -475,13 +479,16 @@ on_clock_closed(uv_handle_t *handle)
 }
 
 
-/* After shop_close(), when no timer or watch is libshop's any more. Runs the
- * loop until every handle has been closed: on return the host's memory may go,
- * and the loop, with the program's handles, goes on. */
+/* After shop_close(), when no timer or watch is libshop's any more. What it
+ * has posted frees what it works on, so it runs, here for the last time. Runs
+ * the loop until every handle has been closed: on return the host's memory may
+ * go, and the loop, with the program's handles, goes on. */
 void
 uv_host_close(struct uv_host *h)
 {
     struct uv_clock  *clock;
+
+    run_posts(h);
 
     while ((clock = h->clocks) != NULL) {
         h->clocks = clock->next;

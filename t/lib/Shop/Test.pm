@@ -14,6 +14,10 @@
 # the log, live coroutines, connections, breaches of sql/invariants.sql).
 #
 # No test waits for a time to pass: wait_for() waits for something to be so.
+#
+# With SHOP_TEST_HOST=uv in the environment the shop runs on libuv too, over the
+# same database, and get(), post() and their like, status() and polled() ask
+# that one.
 
 package Shop::Test;
 
@@ -32,9 +36,10 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Shop::HTTP;
+use Shop::UV;
 
 our @EXPORT = (@Test::More::EXPORT, qw(
-    start_shop stop_shop done top_folder
+    start_shop stop_shop shop_on_uv done top_folder
     get post put patch del request connection new_connection
     ok_json is_problem as_key as_nobody shopctl
     sql sql_value sql_as forget_connections database_url wait_for polled status
@@ -107,7 +112,15 @@ sub start_shop {
 
     wait_for(sub { request_unrecorded('/readyz')->{status} == 200 },
              'the shop is ready') if $options{ready} // 1;
+    $shop->{uv} = shop_on_uv() if ($ENV{SHOP_TEST_HOST} // '') eq 'uv';
     return $shop;
+}
+
+
+# The same shop without nginx: see Shop/UV.pm.
+sub shop_on_uv {
+    return Shop::UV->new(database_url(),
+                         read_file("$shop->{dir}/cursor.secret"));
 }
 
 
@@ -248,6 +261,9 @@ sub stop_shop {
     return unless $shop;
 
     close_connection();
+    if (my $uv = delete $shop->{uv}) {
+        ok($uv->close, 'the shop on libuv ended well');
+    }
     if ($shop->{pid}) {
         kill QUIT => $shop->{pid};
         ok(wait_for_end($shop->{pid}), 'nginx stopped gracefully');
@@ -427,6 +443,7 @@ sub request {
 
 # The kept-alive connection that get() and its like use.
 sub connection {
+    return $shop->{uv} if $shop->{uv};
     delete $shop->{conn} if $shop->{conn} && !$shop->{conn}->usable;
     return $shop->{conn} //= Shop::HTTP->new($shop->{port});
 }
@@ -589,7 +606,8 @@ sub polled {
 
 # The counters of /shop-status.
 sub status {
-    my $res = request_unrecorded('/shop-status');
+    my $res = $shop->{uv} ? $shop->{uv}->request('GET', '/shop-status')
+                          : request_unrecorded('/shop-status');
 
     die "shop-status: $res->{status} $res->{body}\n" if $res->{status} != 200;
     return json()->decode($res->{body});

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -237,6 +239,24 @@ test_post__runs_after_all_timers_of_an_iteration(void **state)
 }
 
 
+/* Closing is an end of an iteration too: what was posted frees the memory of
+ * what posted it. */
+static void
+test_post__runs_when_the_host_closes(void **state)
+{
+    struct scene    *s = *state;
+    struct uv_host   other;
+
+    make_posts(s);
+    uv_host_open(&other, &s->loop, NULL);
+    OPS->post(&other, &s->posts[1]);
+    uv_host_finish_jobs(&other);
+    uv_host_close(&other);
+
+    assert_string_equal(s->story, "1");
+}
+
+
 /* --- descriptors --------------------------------------------------------- */
 
 
@@ -279,6 +299,73 @@ test_watch__comes_again_while_there_is_something(void **state)
     run(s);
 
     assert_string_equal(s->story, "abc.");
+}
+
+
+/* The client's end of a connection whose peer wrote two bytes and then ended
+ * it without a goodbye. */
+static int
+reset_connection(void)
+{
+    int                 listener = socket(AF_INET, SOCK_STREAM, 0);
+    int                 client = socket(AF_INET, SOCK_STREAM, 0);
+    int                 peer;
+    socklen_t           size = sizeof(struct sockaddr_in);
+    struct linger       at_once = { 1, 0 };
+    struct sockaddr_in  address = { .sin_family = AF_INET };
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(listener, (void *) &address, size), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (void *) &address, &size), 0);
+    assert_int_equal(connect(client, (void *) &address, size), 0);
+    peer = accept(listener, NULL, NULL);
+    assert_int_equal(write(peer, "xy", 2), 2);
+    assert_int_equal(setsockopt(peer, SOL_SOCKET, SO_LINGER, &at_once,
+                                sizeof(at_once)), 0);
+    close(peer);
+    close(listener);
+
+    return client;
+}
+
+
+static void
+read_to_the_error(shop_watch_t *w, unsigned events)
+{
+    char           c;
+    struct scene  *s = w->ctx;
+
+    assert_true(events & SHOP_RD);
+
+    if (read(w->fd, &c, 1) == 1) {
+        tell(s, c);
+        return;
+    }
+
+    tell(s, '!');
+    OPS->watch_del(&s->host, w, 0);
+    OPS->timer_del(&s->host, &s->timers[0]);
+}
+
+
+/* libuv ends a poll that sees an error; here it stays level triggered, as it
+ * is in nginx: who leaves bytes behind is called for them, and for the error
+ * after them. */
+static void
+test_watch__comes_again_after_an_error(void **state)
+{
+    struct scene  *s = *state;
+    shop_watch_t   w = { .ready = read_to_the_error, .ctx = s };
+
+    w.fd = reset_connection();
+    s->timers[0] = (shop_timer_t) { .fire = never, .ctx = s };
+    OPS->timer_set(&s->host, &s->timers[0], 60000, SHOP_TIMER_FOREGROUND);
+    assert_int_equal(OPS->watch_add(&s->host, &w, SHOP_RD), SHOP_OK);
+    run(s);
+    close(w.fd);
+
+    assert_string_equal(s->story, "xy!");
 }
 
 
@@ -401,7 +488,9 @@ uv_host_tests(void)
         TEST(test_timer__in_the_background_keeps_no_loop_alive),
         TEST(test_post__runs_once_and_what_it_posts_too),
         TEST(test_post__runs_after_all_timers_of_an_iteration),
+        TEST(test_post__runs_when_the_host_closes),
         TEST(test_watch__comes_again_while_there_is_something),
+        TEST(test_watch__comes_again_after_an_error),
         TEST(test_watch__is_silent_without_events),
         TEST(test_watch__keeps_no_loop_alive),
         TEST(test_watch__of_no_descriptor_is_refused),
