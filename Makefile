@@ -117,7 +117,8 @@ $(B)/gen/unit_main.c: tools/unit-main $(UNIT_TESTS)
 	@tools/unit-main $(UNIT_TESTS) > $@
 
 -include $(patsubst %.o,%.d,$(LIB_O) $(UV_O) $(CTL_O) $(UNIT_O) \
-    $(call object,$(TOOL_C) $(PROXY_C) $(wildcard t/fuzz/*.c)))
+    $(call object,$(TOOL_C) $(PROXY_C) $(wildcard t/fuzz/*.c) \
+        t/torture/cases.c))
 
 
 # Products.
@@ -127,6 +128,11 @@ $(B)/faultproxy: $(call object,$(PROXY_C))
 $(TOOLS): $(B)/%: $(B)/obj/t/tools/%.o
 	@echo "  ld $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+# What other implementations are held against.
+$(B)/cases: $(B)/obj/t/torture/cases.o $(B)/libshop.a
+	@echo "  ld $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # Entry points of libFuzzer.  Its main function takes the place of replay.c
 # when make fuzz sets these two.
@@ -217,7 +223,15 @@ bench:
 	@$(MAKE) B=$(B) all tools
 	@SHOP_BUILD=$(B) ROW=$(ROW) BENCH=$(BENCH) t/run -- t/bench/run
 
-tools: $(TOOLS) $(FUZZERS)
+tools: $(TOOLS) $(FUZZERS) $(B)/cases
+
+# CASES= a group; a failure is seen again with the SEED= that was printed.
+CASES = 1000000
+SEED  = $(shell date +%s)
+torture:
+	@tools/packages install test
+	@$(MAKE) B=$(B) $(B)/cases
+	@t/torture/differential $(B)/cases $(CASES) $(SEED)
 
 # FUZZ_SECONDS= each; FUZZ= names one; FUZZ_KEEP=1 keeps what was found.
 CLANG = clang
@@ -301,10 +315,11 @@ help:
 	@echo 'make check-style  layout of the code, and who includes whom'
 	@echo 'make asan         the unit tests under AddressSanitizer and UBSan'
 	@echo 'make fuzz         each parser for FUZZ_SECONDS=60; FUZZ= names one'
+	@echo 'make torture      a million cases against other implementations'
 	@echo 'make tools        the programs that tests and bench need'
 	@echo 'make schema-doc   docs/schema.md anew, out of the migrations'
 	@echo 'make install      PREFIX=, DESTDIR='
 	@echo 'make clean        remove $(B)'
 
 .PHONY: all run stop test bench tools schema-doc unit check-style asan \
-        fuzz fuzzers install clean help $(PC)
+        fuzz fuzzers torture install clean help $(PC)
