@@ -40,6 +40,7 @@ CTL_C   = $(wildcard shopctl/*.c)
 CTL_SQL = $(wildcard shopctl/*.sql)
 TOOL_C  = $(wildcard t/tools/*.c)
 PROXY_C = $(wildcard t/tools/proxy/*.c)
+FUZZ_C  = $(filter-out t/fuzz/replay.c,$(wildcard t/fuzz/*.c))
 UNIT_C  = $(wildcard t/unit/*.c t/unit/*/*.c)
 UNIT_TESTS = $(filter %_test.c,$(UNIT_C))
 
@@ -54,6 +55,8 @@ LIB_O    = $(call object,$(LIB_C) $(LIB_GEN)) $(LIB_S:%.S=$(B)/obj/%.S.o)
 UV_O     = $(call object,$(UV_C))
 CTL_O    = $(call object,$(CTL_C))
 TOOLS    = $(TOOL_C:t/tools/%.c=$(B)/%)
+FUZZERS  = $(FUZZ_C:t/fuzz/%.c=$(B)/fuzz/%)
+CTL_PART = $(filter-out %/main.o,$(CTL_O))
 UNIT_O   = $(call object,$(UNIT_C) $(B)/gen/unit_main.c)
 
 COMPILE = $(CC) $(CFLAGS) $(WARN) -Ilibshop -I$(B)/gen -I$(B) -I. \
@@ -114,7 +117,8 @@ $(B)/gen/unit_main.c: tools/unit-main $(UNIT_TESTS)
 	@tools/unit-main $(UNIT_TESTS) > $@
 
 -include $(patsubst %.o,%.d,$(LIB_O) $(UV_O) $(CTL_O) $(UNIT_O) \
-    $(call object,$(TOOL_C) $(PROXY_C)))
+    $(call object,$(TOOL_C) $(PROXY_C) $(wildcard t/fuzz/*.c) \
+        t/torture/cases.c))
 
 
 # Products.
@@ -128,6 +132,31 @@ $(B)/uvserve: TOOL_LIBS = -L$(B) -lshop-uv -lshop $(UV_LIBS) \
 $(TOOLS): $(B)/%: $(B)/obj/t/tools/%.o
 	@echo "  ld $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+
+# What other implementations are held against.
+$(B)/cases: $(B)/obj/t/torture/cases.o $(B)/libshop.a
+	@echo "  ld $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# Entry points of libFuzzer.  Its main function takes the place of replay.c
+# when make fuzz sets these two.
+FUZZ_MAIN  = $(B)/obj/t/fuzz/replay.o
+FUZZ_FLAGS =
+
+# One has a file of the module in it, and with it nginx's headers; the rest of
+# nginx's warnings are not ours.
+NGINX_TREE = $(B)/nginx
+NGINX_INC = $(addprefix -I$(NGINX_TREE)/,objs src/core src/event \
+              src/event/modules src/os/unix src/http src/http/modules \
+              src/http/v2)
+$(B)/obj/t/fuzz/conf.o: COMPILE += -w -Ingx_module $(NGINX_INC)
+$(B)/obj/t/fuzz/conf.o: $(NGINX_TREE)/objs/Makefile
+
+$(FUZZERS): $(B)/fuzz/%: $(B)/obj/t/fuzz/%.o $(FUZZ_MAIN) $(CTL_PART) \
+            $(B)/libshop.a
+	@mkdir -p $(@D)
+	@echo "  ld $@"
+	@$(CC) $(CFLAGS) $(FUZZ_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(LIBSHOP): $(LIB_O) libshop/shop.map
 	@echo "  ld $@"
@@ -198,7 +227,27 @@ bench:
 	@$(MAKE) B=$(B) all tools
 	@SHOP_BUILD=$(B) ROW=$(ROW) BENCH=$(BENCH) t/run -- t/bench/run
 
-tools: $(TOOLS)
+tools: $(TOOLS) $(FUZZERS) $(B)/cases
+
+# CASES= a group; a failure is seen again with the SEED= that was printed.
+CASES = 1000000
+SEED  = $(shell date +%s)
+torture:
+	@tools/packages install test
+	@$(MAKE) B=$(B) $(B)/cases
+	@t/torture/differential $(B)/cases $(CASES) $(SEED)
+
+# FUZZ_SECONDS= each; FUZZ= names one; FUZZ_KEEP=1 keeps what was found.
+CLANG = clang
+fuzz:
+	@tools/packages install fuzz
+	@CC=$(CLANG) CFLAGS='-fsanitize=fuzzer-no-link -DFUZZ_TIMED' \
+	    LDFLAGS= ./configure --builddir=build-fuzz --with-asan
+	@$(MAKE) B=$(B) $(B)/nginx/objs/Makefile
+	@$(MAKE) B=build-fuzz WARN= NGINX_TREE=$(B)/nginx FUZZ_MAIN= \
+	    FUZZ_FLAGS=-fsanitize=fuzzer fuzzers
+	@t/fuzz/run build-fuzz/fuzz $(FUZZ)
+fuzzers: $(FUZZERS)
 
 # The page about the schema, out of a database that has just been migrated.
 schema-doc: all
@@ -293,6 +342,8 @@ help:
 	@echo 'make unit         the unit tests alone'
 	@echo 'make check-style  layout of the code, and who includes whom'
 	@echo 'make asan         the unit tests under AddressSanitizer and UBSan'
+	@echo 'make fuzz         each parser for FUZZ_SECONDS=60; FUZZ= names one'
+	@echo 'make torture      a million cases against other implementations'
 	@echo 'make tools        the programs that tests and bench need'
 	@echo 'make schema-doc   docs/schema.md anew, out of the migrations'
 	@echo 'make examples     small programs with a shop in them, in $(B)/examples'
@@ -300,5 +351,5 @@ help:
 	@echo 'make install      PREFIX=, DESTDIR='
 	@echo 'make clean        remove $(B)'
 
-.PHONY: all run stop test bench tools schema-doc abi unit examples check-style asan \
-        install clean help $(PC)
+.PHONY: all run stop test bench tools schema-doc abi unit examples check-style \
+        asan fuzz fuzzers torture install clean help $(PC)

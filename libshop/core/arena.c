@@ -129,7 +129,9 @@ arena_alloc(struct arena *a, size_t size)
     if (size > SIZE_MAX / 2)
         return NULL;
 
-    need = ((size + ALIGN - 1) & ~(size_t) (ALIGN - 1)) + REDZONE;
+    /* Nothing is a block too: an arena that took none would say NULL. */
+    need = ((size + (size == 0) + ALIGN - 1) & ~(size_t) (ALIGN - 1))
+           + REDZONE;
 
     if ((size_t) (a->end - a->at) < need) {
         if (need > CHUNK / 2)

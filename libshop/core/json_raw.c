@@ -177,11 +177,12 @@ compare(const void *one, const void *two)
 static void
 check_keys(struct json_raw *r, size_t first)
 {
-    struct json_raw_key  *keys = r->keys + first;
     size_t                n = r->n_keys - first;
+    struct json_raw_key  *keys;
 
     if (r->out.failed || n < 2)
         return;
+    keys = r->keys + first;     /* NULL before the first key of all */
     qsort(keys, n, sizeof(*keys), compare);
     for (size_t i = 1; i < n; i++) {
         if (compare(&keys[i - 1], &keys[i]) == 0)

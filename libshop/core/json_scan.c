@@ -151,7 +151,8 @@ scan_open(struct scan *s)
 }
 
 
-/* An opening bracket and every comma stand for one member each. */
+/* An opening bracket and every comma stand for one member each.  yajl would
+ * pass over two more kinds of white space than JSON has. */
 static bool
 scan_token(struct scan *s)
 {
@@ -166,6 +167,9 @@ scan_token(struct scan *s)
         if (c != ',')
             return scan_open(s);
     }
+    if (c == '\v' || c == '\f')
+        return refuse(s, "json_syntax", "this is no white space of JSON",
+                      s->i);
     if ((c == '}' || c == ']') && s->depth > 0)
         s->depth--;
     s->i++;

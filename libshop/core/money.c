@@ -242,12 +242,13 @@ is_decimal(const char *text, size_t n)
 
 
 /* Digits one by one; the point only says how many zeros are missing.
- * is_decimal() has passed the text.  Zeros beyond the currency's decimals lose
- * nothing and are let through. */
+ * is_decimal() has passed the text.  With those zeros it may need more than 64
+ * bits, so the range is asked before they are there.  Zeros beyond the
+ * currency's decimals lose nothing and are let through. */
 static enum money_error
 minor_units(const char *text, size_t n, int exponent, int64_t *out)
 {
-    int64_t  v = 0;
+    int64_t  v = 0, zeros;
     int      decimals = -1;             /* -1: before the point */
 
     for (size_t i = text[0] == '-'; i < n; i++) {
@@ -264,10 +265,10 @@ minor_units(const char *text, size_t n, int exponent, int64_t *out)
             return MONEY_OUT_OF_RANGE;
         decimals += decimals >= 0;
     }
-    v *= powers[exponent - (decimals < 0 ? 0 : decimals)];
-    if (v > AMOUNT_MAX)
+    zeros = powers[exponent - (decimals < 0 ? 0 : decimals)];
+    if (v > AMOUNT_MAX / zeros)
         return MONEY_OUT_OF_RANGE;
-    *out = text[0] == '-' ? -v : v;
+    *out = (text[0] == '-' ? -v : v) * zeros;
     return MONEY_OK;
 }
 

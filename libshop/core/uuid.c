@@ -47,8 +47,8 @@ uuid_parse(uuid *out, const char *text, size_t n)
         || text[23] != '-')
         return false;
     for (size_t i = 0; i < 16; i++) {
-        uint8_t  high = hex_digits[(unsigned char) text[at[i]]];
-        uint8_t  low = hex_digits[(unsigned char) text[at[i] + 1]];
+        unsigned  high = hex_digits[(unsigned char) text[at[i]]];
+        unsigned  low = hex_digits[(unsigned char) text[at[i] + 1]];
 
         none |= (high == 0) | (low == 0);
         id.b[i] = (uint8_t) ((high - 1) << 4 | (low - 1));

@@ -268,6 +268,9 @@ test_read__says_where_the_syntax_breaks(void **state)
         { "{\"a\":\"\\u12g4\"}", "json_syntax", "Line 1, column " },
         { "{\"a\":\"\\u12",  "json_syntax", "Line 1, column " },
         { "{/* */}",    "json_syntax", "Line 1, column " },
+        { "{}\v",       "json_syntax", "Line 1, column 3 (byte 2): this is"
+                                       " no white space of JSON." },
+        { "{\f}",       "json_syntax", "Line 1, column 2 (byte 1): " },
         { "nul",        "json_syntax", "Line 1, column 4 (byte 3): " },
         { "-",          "json_syntax", "Line 1, column 2 (byte 1): " },
         { "]",          "json_syntax", "Line 1, column 1 (byte 0): " },

@@ -114,6 +114,21 @@ test_row__refuses_what_does_not_fit(void **state)
 }
 
 
+/* Nothing was taken of the arena before, and no id needs any of it. */
+static void
+test_row__takes_an_array_of_nothing_first(void **state)
+{
+    struct arena  a = { 0 };
+    struct toy    t;
+
+    (void) state;
+    shape_clear(toy, &t);
+    assert_int_equal(column(&t, &a, "groups", "{}", 0), 0);
+    assert_int_equal(t.groups.n, 0);
+    arena_reset(&a);
+}
+
+
 static const char *
 parameter(struct arena *a, enum type type, const void *from, unsigned part)
 {
@@ -173,6 +188,7 @@ core_shape_row_tests(void)
         cmocka_unit_test(test_row__takes_every_type),
         cmocka_unit_test(test_row__makes_none_of_null),
         cmocka_unit_test(test_row__refuses_what_does_not_fit),
+        cmocka_unit_test(test_row__takes_an_array_of_nothing_first),
         cmocka_unit_test(test_parameter__is_text_or_null),
     };
 

@@ -54,6 +54,7 @@ test_uuid__refuses_other_spellings(void **state)
         "01890a5d-ac96-774b-bcce-b302099a80577",
         "01890a5d-ac96-774b-bcceb-302099a8057",
         "01890a5g-ac96-774b-bcce-b302099a8057",
+        "0189\xc8\x9e\xca\x9b-ac96-774b-bcce-b302099a8057",
     };
     static const char *const  letters[] = {
         "", "8zzzzzzzzzzzzzzzzzzzzzzzzz", "01H455VB4PEX5VSKNK084SN02Q",
