@@ -10,6 +10,7 @@
  * /shop-status tells the counters.  Between requests the loop runs, as it does
  * in nginx: the poller asks for changes.  It ends when its input does.
  */
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -220,7 +221,9 @@ serve_all(shop_uv_t *uv, uv_loop_t *loop)
     struct asked   asked;
 
     input.data = &heard;
-    if (uv_poll_init(loop, &input, 0) != 0) {
+
+    /* libuv makes it one that does not wait; stdio has to. */
+    if (uv_poll_init(loop, &input, 0) != 0 || fcntl(0, F_SETFL, 0) != 0) {
         give_up("standard input cannot be waited for");
     }
 
