@@ -2,8 +2,6 @@
  * body_test.c - bodies that are refused before a handler runs, patches, and
  * If-Match.
  */
-#include <stdio.h>
-
 #include "toyshop.h"
 #undef COUNT
 #include "check.h"
@@ -314,15 +312,8 @@ a_version_is_one_of_those_listed(void **state)
     version = 12;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct asked a = { 0 };
-        char         exact[32];
 
-        /* Behind it stands what must not be looked at. */
-        if (cases[i].given != NULL) {
-            snprintf(exact, sizeof(exact), "%s\"v12\"", cases[i].given);
-            a.in.header[SHOP_H_IF_MATCH] = (shop_str_t) {
-                exact, strlen(cases[i].given)
-            };
-        }
+        ask_header(&a, SHOP_H_IF_MATCH, cases[i].given);
         send(*state, &a, "POST", TYPE, "{\"name\":\"x\"}");
         if (a.status != (cases[i].good ? 204 : 412))
             fail_msg("%s: %d", cases[i].given, a.status);
@@ -343,7 +334,7 @@ each_allocation_may_fail(void **state)
     memset(text, ' ', sizeof(text));
     memcpy(text + sizeof(text) - 13, "{\"name\":\"x\"}", 13);
     toys.handler = show;
-    for (n = 1; status != 200 && n < 100; n++) {
+    for (n = 0; (n < 2 || status != 200) && n < 100; n++) {
         struct asked a = { 0 };
 
         arena_trim();

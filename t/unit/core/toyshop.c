@@ -30,7 +30,8 @@ const struct domain *const domains[] = {
 };
 
 static void    *(*real_alloc)(size_t size);
-static unsigned   allocs, fails_at;
+static void     (*real_release)(void *p);
+static unsigned   allocs, fails_at, taken;
 
 const struct field toy_body[] = {
     SHAPE(toy_body, "ToyBody"),
@@ -167,21 +168,38 @@ keep_line(void *host, int level, const char *text, size_t n)
 static void *
 counted_alloc(size_t size)
 {
-    allocs++;
+    void *p;
 
-    return fails_at != 0 && allocs >= fails_at ? NULL : real_alloc(size);
+    allocs++;
+    p = fails_at != 0 && allocs >= fails_at ? NULL : real_alloc(size);
+    taken += p != NULL;
+
+    return p;
+}
+
+
+static void
+counted_release(void *p)
+{
+    taken -= p != NULL;
+    real_release(p);
 }
 
 
 unsigned
+memory_taken(void)
+{
+    arena_trim();
+
+    return taken;
+}
+
+
+void
 memory_fails_at(unsigned n)
 {
-    unsigned had = allocs;
-
     allocs = 0;
     fails_at = n;
-
-    return had;
 }
 
 
@@ -205,6 +223,8 @@ up(void **state, unsigned worker)
     conf.tx_queue = 1;
     real_alloc = shop_env.alloc;
     shop_env.alloc = counted_alloc;
+    real_release = shop_env.release;
+    shop_env.release = counted_release;
     memory_fails_at(0);
     for (unsigned i = 0; i < 2; i++) {
         if (slots[i] == 0)
@@ -249,6 +269,7 @@ toyshop_down(void **state)
         t->held[i]->run(t->held[i]);
     assert_true(harness_is_idle(&t->host));
     shop_env.alloc = real_alloc;
+    shop_env.release = real_release;
     toy_domain.context_of = NULL;
     toy_domain.settings_load = NULL;
     toys = (struct toys) { 0 };

@@ -105,8 +105,12 @@ void lose_connection(struct toyshop *t);
 void run_job(struct toyshop *t);        /* its work, then its end            */
 void pass(struct toyshop *t, uint64_t ms);
 
-/* From now on the n-th allocation fails, and all after it; 0: none.  Counts
- * from 1 and on: how many there were comes back. */
-unsigned memory_fails_at(unsigned n);
+/* From now on the n-th allocation fails, and all after it; 0: none.  A sweep
+ * begins with a request that succeeds, so that what is pooled is there and
+ * each n means the same. */
+void memory_fails_at(unsigned n);
+
+/* Blocks that are taken and not given back, without spare ones. */
+unsigned memory_taken(void);
 
 #endif
