@@ -234,8 +234,9 @@ CASES = 1000000
 SEED  = $(shell date +%s)
 torture:
 	@tools/packages install test
-	@$(MAKE) B=$(B) $(B)/cases
+	@$(MAKE) B=$(B) all tools $(B)/cases
 	@t/torture/differential $(B)/cases $(CASES) $(SEED)
+	@SHOP_BUILD=$(B) TORTURE=1 t/run t/fault/*.t t/uv/*.t
 
 # FUZZ_SECONDS= each; FUZZ= names one; FUZZ_KEEP=1 keeps what was found.
 CLANG = clang
@@ -343,7 +344,8 @@ help:
 	@echo 'make check-style  layout of the code, and who includes whom'
 	@echo 'make asan         the unit tests under AddressSanitizer and UBSan'
 	@echo 'make fuzz         each parser for FUZZ_SECONDS=60; FUZZ= names one'
-	@echo 'make torture      a million cases against other implementations'
+	@echo 'make torture      a million cases against other implementations, and the'
+	@echo '                  sweeps of t/fault and t/uv whole: hours'
 	@echo 'make tools        the programs that tests and bench need'
 	@echo 'make schema-doc   docs/schema.md anew, out of the migrations'
 	@echo 'make examples     small programs with a shop in them, in $(B)/examples'

@@ -14,6 +14,9 @@ use lib "$FindBin::Bin/../lib";
 use Shop::Deed;
 use Shop::Fault;
 use Shop::Test;
+use Test::More;
+
+plan skip_all => 'it waits for minutes: make torture' if !torture();
 
 my $net = bad_network();
 start_shop(workers => 1, database_host => $net->folder,

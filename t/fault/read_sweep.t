@@ -13,6 +13,9 @@ use lib "$FindBin::Bin/../lib";
 use Shop::Fault;
 use Shop::OpenAPI;
 use Shop::Test;
+use Test::More;
+
+plan skip_all => 'it waits for minutes: make torture' if !torture();
 
 my $net = bad_network();
 my (%total, %answers, @paths);

@@ -12,6 +12,9 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Shop::Fault;
 use Shop::Test;
+use Test::More;
+
+plan skip_all => 'it waits for minutes: make torture' if !torture();
 use Shop::Writers;
 
 my $seed = $ENV{SEED} // (torture() ? time : 1);
