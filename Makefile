@@ -344,6 +344,7 @@ help:
 	@echo 'make check-style  layout of the code, and who includes whom'
 	@echo 'make asan         the unit tests under AddressSanitizer and UBSan'
 	@echo 'make fuzz         each parser for FUZZ_SECONDS=60; FUZZ= names one'
+	@echo 'make fuzzers      the entry points of the fuzzers, for the tests'
 	@echo 'make torture      a million cases against other implementations, and the'
 	@echo '                  sweeps of t/fault and t/uv whole: hours'
 	@echo 'make tools        the programs that tests and bench need'
