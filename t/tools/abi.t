@@ -8,6 +8,8 @@ use warnings;
 use Cwd qw(abs_path);
 use File::Temp qw(tempdir);
 use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Shop::Tree qw(slurp write_file);
 use Test::More;
 
 my $top = abs_path("$FindBin::Bin/../..");
@@ -19,24 +21,6 @@ my %map = ('libshop'    => 'libshop/shop.map',
            'libshop-uv' => 'libshop/uv/shop_uv.map');
 
 chdir $top or die "$top: $!";
-
-
-sub slurp {
-    my ($path) = @_;
-
-    open my $in, '<', $path or die "$path: $!\n";
-    local $/;
-    return <$in> // '';
-}
-
-
-sub write_file {
-    my ($path, $text) = @_;
-
-    open my $out, '>', $path or die "$path: $!\n";
-    print $out $text;
-    close $out or die "$path: $!\n";
-}
 
 
 # What a command prints, on either channel, and whether it succeeds.

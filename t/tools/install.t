@@ -7,6 +7,8 @@ use warnings;
 use Cwd qw(abs_path);
 use File::Temp qw(tempdir);
 use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Shop::Tree qw(slurp write_file);
 use Test::More;
 
 my $top = abs_path("$FindBin::Bin/../..");
@@ -17,24 +19,6 @@ my $prefix = "$root/opt/shop";
 # In an ASan build what is linked and started needs that build's own flags.
 my $asan = slurp("$build/config.mk") =~ /^ASAN_LIB *= *\S/m;
 my @flags = $asan ? '-fsanitize=address,undefined' : ();
-
-
-sub slurp {
-    my ($path) = @_;
-
-    open my $in, '<:raw', $path or die "$path: $!\n";
-    local $/;
-    return <$in> // '';
-}
-
-
-sub write_file {
-    my ($path, $text) = @_;
-
-    open my $out, '>', $path or die "$path: $!\n";
-    print $out $text;
-    close $out or die "$path: $!\n";
-}
 
 
 # What a command printed, on either channel; it must succeed.

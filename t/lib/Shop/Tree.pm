@@ -1,4 +1,5 @@
-# Tree.pm - a small source tree to try a tool on.
+# Tree.pm - a small source tree to try a tool on, and files read and written
+# whole.
 
 package Shop::Tree;
 
@@ -11,6 +12,7 @@ use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 
 our @EXPORT = qw(tree tool);
+our @EXPORT_OK = qw(slurp write_file);
 
 my $top = `cd '@{[ dirname(__FILE__) ]}/../../..' && pwd`;
 chomp $top;
@@ -29,6 +31,24 @@ sub tree {
     }
 
     return $root;
+}
+
+
+sub slurp {
+    my ($path) = @_;
+
+    open my $in, '<:raw', $path or die "$path: $!\n";
+    local $/;
+    return <$in> // '';
+}
+
+
+sub write_file {
+    my ($path, $text) = @_;
+
+    open my $out, '>', $path or die "$path: $!\n";
+    print $out $text;
+    close $out or die "$path: $!\n";
 }
 
 
