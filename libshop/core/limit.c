@@ -3,12 +3,13 @@
  *
  * The table is sets of eight words, a cache line each.  A word is a tag of 19
  * bits from the hash of who asks and a one, since no tag is nought, and the
- * time at which his bucket is full, in ticks of four microseconds.  A bucket that is full needs no word, so any
- * word whose time has passed is free; when none is, the one that is full
- * soonest goes, which gives away the least.
+ * time at which his bucket is full, in ticks of four microseconds.  A bucket
+ * that is full needs no word, so any word whose time has passed is free; when
+ * none is, the one that is full soonest goes, which gives away the least.
  *
  * Two who share set and tag share a bucket, a chance of one in 2^32: with
- * 10,000 who ask at once, two in a million for any of them.  Whom, nobody outside can choose: the hash is keyed.
+ * 10,000 who ask at once, two in a million for any of them.  Whom, nobody
+ * outside can choose: the hash is keyed.
  *
  * Nothing here returns an error: when a word cannot be had in some attempts,
  * the request passes.
