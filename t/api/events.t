@@ -169,4 +169,17 @@ sql("UPDATE jobs SET dead_at = shop_now() WHERE error = 'conflict'");
 is(post("$jobs/$dead/discard")->{status}, 204, 'or thrown away');
 is_problem(get("$jobs/$dead"), 404, 'not_found');
 
+# Each scope opens what it is named after, and nothing else.
+as_key('events.read');
+is(get($events)->{status}, 200, 'events.read reads events');
+is_problem(get($_), 403, 'forbidden') for $jobs, "$jobs/$waiting";
+as_key('jobs.read');
+is(get($_)->{status}, 200, 'jobs.read reads jobs') for $jobs, "$jobs/$waiting";
+is_problem(get($events), 403, 'forbidden');
+is_problem(post("$jobs/$waiting/$_"), 403, 'forbidden') for qw(replay discard);
+as_key('jobs.write');
+is_problem(post("$jobs/$waiting/$_"), 409, 'job_not_dead')
+    for qw(replay discard);
+is_problem(get($_), 403, 'forbidden') for $events, $jobs;
+
 done();
