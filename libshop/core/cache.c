@@ -44,7 +44,7 @@ shards_offset(unsigned slots)
 {
     return cache_align(sizeof(struct cache_map), CACHE_LINE)
            + slots * sizeof(struct cache_slot)
-           + (CACHE_TAGS + LIMIT_SETS * LIMIT_WAYS) * sizeof(uint64_t);
+           + (2 * CACHE_TAGS + LIMIT_SETS * LIMIT_WAYS) * sizeof(uint64_t);
 }
 
 
@@ -87,7 +87,8 @@ view(struct cache *c, struct cache_map *map)
     c->n_slots = map->n_slots;
     c->slots = (struct cache_slot *) (map + 1);
     c->stamps = (_Atomic uint64_t *) (c->slots + c->n_slots);
-    c->limits = c->stamps + CACHE_TAGS;
+    c->xids = c->stamps + CACHE_TAGS;
+    c->limits = c->xids + CACHE_TAGS;
     c->shards = (char *) map + shards;
     c->shard_size = (map->size - shards) / CACHE_SHARDS / CACHE_LINE
                     * CACHE_LINE;

@@ -13,10 +13,11 @@
  * The right to serve at all is a lease, renewed by the poller: past it no
  * entry is fresh (see poll.c).
  *
- * Layout of the memory: head, process slots (holds and counters), stamps,
- * buckets of limits (limit.h), 64 shards.  A shard is a log: entries are
- * appended, the oldest are overwritten, and a small index finds them.  A shard
- * whose owner died in mid-write is wiped.
+ * Layout of the memory: head, process slots (holds and counters), stamps, ids
+ * of the transactions that changed tags last, buckets of limits (limit.h), 64
+ * shards.  A shard is a log: entries are appended, the oldest are overwritten,
+ * and a small index finds them.  A shard whose owner died in mid-write is
+ * wiped.
  *
  * There are more slots than workers, since during a reload the old and the new
  * worker of one number live at once; what is counted is the sum over all
@@ -47,6 +48,7 @@ struct cache {
     struct cache_slot  *slots;
     struct cache_slot  *own;    /* NULL until cache_adopt()                  */
     _Atomic uint64_t   *stamps;
+    _Atomic uint64_t   *xids;
     _Atomic uint64_t   *limits;
     char               *shards;
     size_t              shard_size;
@@ -59,6 +61,9 @@ struct cache {
 /* A tag by name: computed once, used for every operation. */
 typedef uint32_t cache_tag_t;
 cache_tag_t cache_tag(const char *name, size_t len);
+
+/* Can there be such a tag?  For what was not made here. */
+bool cache_tag_known(cache_tag_t tag);
 
 size_t cache_size_min(unsigned workers);
 
@@ -102,11 +107,13 @@ bool cache_good(const struct cache *c, uint64_t born,
 
 /* Hold for a commit.  SHOP_E_BUSY when this worker's hold table is full (the
  * caller then holds everything: cache_hold_all); nothing is held then.
- * `release` bumps too, and takes exactly the tags that were held. */
+ * `release` bumps too, and takes exactly the tags that were held, and the id
+ * of the transaction, or 0 when nobody knows it. */
 int  cache_hold(struct cache *c, const cache_tag_t *tags, size_t n);
-void cache_release(struct cache *c, const cache_tag_t *tags, size_t n);
+void cache_release(struct cache *c, const cache_tag_t *tags, size_t n,
+                   uint64_t xid);
 void cache_hold_all(struct cache *c);
-void cache_release_all(struct cache *c);
+void cache_release_all(struct cache *c, uint64_t xid);
 
 /* Lease: entries are fresh until `until_ms` on the monotonic clock. */
 void cache_lease_set(struct cache *c, uint64_t until_ms);
@@ -118,10 +125,44 @@ struct cache_poll {
     uint64_t  xmin;             /* the next poll asks from here; 0: never    */
     uint64_t  polls;            /* answered polls                            */
     uint64_t  system_id;        /* which database; the poller's to choose    */
+    uint64_t  epoch;            /* of its ids; see cache_far.c               */
     uint64_t  changes;          /* rows seen                                 */
 };
 void cache_poll_get(const struct cache *c, struct cache_poll *out);
 void cache_poll_set(struct cache *c, const struct cache_poll *in);
+
+
+/* --- answers that another machine made (cache_far.c) --------------------- */
+
+/* Ids of transactions mean something within one epoch only: that of one
+ * database, until a crash or another server in its place. */
+struct cache_far {
+    uint64_t  epoch;
+    uint64_t  xmin;             /* every transaction below it has ended      */
+};
+
+/* What was known before the first row is read; false: nothing is, and nothing
+ * may be taken from another machine. */
+bool cache_far_now(const struct cache *c, struct cache_far *out);
+
+/* Does something made from these tags by a machine that knew `made` show all
+ * that this machine knows of?  Take cache_clock() before: it is good as long
+ * as cache_good() says so of that. */
+bool cache_far_good(const struct cache *c, const struct cache_far *made,
+                    const cache_tag_t *tags, size_t n);
+
+/* The transaction changed the tag, or all; before it is bumped. */
+void cache_far_note(struct cache *c, cache_tag_t tag, uint64_t xid);
+void cache_far_note_all(struct cache *c, uint64_t xid);
+
+/* Something has changed, and nobody knows by which transaction: nothing is
+ * taken from elsewhere before a poll has begun and ended after this. */
+void cache_far_shut(struct cache *c);
+
+/* An answered poll: before what it saw is bumped, and after. */
+void cache_far_begin(struct cache *c, uint64_t epoch, uint64_t xmax,
+                     bool lapsed);
+void cache_far_polled(struct cache *c, uint64_t xmin);
 
 
 /* --- entries ------------------------------------------------------------- */

@@ -25,7 +25,7 @@
 #define CACHE_WAYS      8       /* entries in a bucket of the index          */
 #define LIMIT_SETS      8192
 #define LIMIT_WAYS      8       /* of 8 bytes: a line                        */
-#define CACHE_LAYOUT    2       /* counts up with every change of this file  */
+#define CACHE_LAYOUT    3       /* counts up with every change of this file  */
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics must be lock-free");
 
@@ -50,6 +50,16 @@ struct gate {
 
 _Static_assert(sizeof(struct gate) == CACHE_LINE, "the gate is one line");
 
+/* What answers of other machines are measured by; see cache_far.c. */
+struct far_gate {
+    alignas(CACHE_LINE)
+    _Atomic uint64_t  epoch;            /* of the transactions' ids; 0: none */
+    _Atomic uint64_t  xmin;             /* of the last poll                  */
+    _Atomic uint64_t  floor;            /* an entry's xmin is this or more   */
+    _Atomic uint64_t  polls;            /* answered                          */
+    _Atomic uint64_t  shut;             /* until so many are                 */
+};
+
 struct cache_map {
     uint64_t           magic;           /* written last                      */
     uint32_t           layout;
@@ -58,6 +68,7 @@ struct cache_map {
     struct hash_seed   seed;
 
     struct gate        gate;
+    struct far_gate    far;
 
     alignas(CACHE_LINE)
     _Atomic uint64_t   clock;

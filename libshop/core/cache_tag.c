@@ -47,6 +47,13 @@ cache_tag(const char *name, size_t len)
 }
 
 
+bool
+cache_tag_known(cache_tag_t tag)
+{
+    return tag < CACHE_TAGS;
+}
+
+
 /* To be read before the first row is, and kept with the answer: so one may
  * be taken for older than it is, which costs a miss, but never for younger. */
 uint64_t
@@ -326,12 +333,17 @@ hold_strike(struct cache_slot *own, uint32_t i)
  * list is still bumped, but its count left alone: that is made of the holds of
  * others. */
 void
-cache_release(struct cache *c, const cache_tag_t *tags, size_t n)
+cache_release(struct cache *c, const cache_tag_t *tags, size_t n,
+              uint64_t xid)
 {
     struct cache_slot  *own = c->own;
     uint32_t            at;
     uint64_t            t;
     size_t              i;
+
+    for (i = 0; i < n; i++) {
+        cache_far_note(c, tags[i], xid);
+    }
 
     holds_lock(c);
     shm_write_begin(&c->map->hold_lock);
@@ -384,11 +396,12 @@ cache_hold_all(struct cache *c)
 /* The floor is raised while the gate is still shut: the other way round a
  * reader could pass both with an old answer. */
 void
-cache_release_all(struct cache *c)
+cache_release_all(struct cache *c, uint64_t xid)
 {
     uint64_t           bit;
     _Atomic uint64_t  *word = gate_word(c, c->own, &bit);
 
+    cache_far_note_all(c, xid);
     cache_bump_all(c);
 
     if (--c->own->all == 0) {
@@ -411,6 +424,7 @@ holds_drop(struct cache *c, struct cache_slot *slot)
 
     if (slot->n_holds > 0 || atomic_load(word) & bit) {
         /* First the bump; only then is anything let go. */
+        cache_far_shut(c);
         cache_bump_all(c);
         shm_write_begin(&c->map->hold_lock);
 

@@ -197,9 +197,10 @@ let_go(void *data)
         return;
     rq->touch.held = false;
     if (rq->touch.all)
-        cache_release_all(&rq->shop->cache);
+        cache_release_all(&rq->shop->cache, rq->tx.xid);
     else
-        cache_release(&rq->shop->cache, rq->touch.tags, rq->touch.n);
+        cache_release(&rq->shop->cache, rq->touch.tags, rq->touch.n,
+                      rq->tx.xid);
 }
 
 

@@ -302,6 +302,7 @@ lane_lost(struct db_lane *l)
     shop_log(l->shop, SHOP_LOG_WARN, "connection of lane %s lost: %s",
              l->name, PQerrorMessage(l->pg));
     COUNT(l->shop, DB_LOST, 1);
+    cache_far_shut(&l->shop->cache);    /* ids may start again               */
     if (l->state == LANE_UP)
         COUNT(l->shop, DB_OPEN, -1);
     if (l->counted)

@@ -15,6 +15,7 @@
  * handler's.
  */
 #include "core/env.h"
+#include "core/far.h"
 #include "core/pace.h"
 #include "core/problem.h"
 #include "core/request.h"
@@ -118,9 +119,11 @@ entry_answer(const struct cache_entry *e, const char *state,
              shop_str_t if_none_match, shop_header_t *h, shop_answer_t *a)
 {
     static const struct { const char *state; shop_str_t text; } shown[] = {
-        { "hit", { "shop; hit", 9 } }, { "stale", { "shop; fwd=stale", 15 } },
+        { "hit", { "shop; hit", 9 } },
+        { "far", { "shop; hit; detail=far", 21 } },
+        { "stale", { "shop; fwd=stale", 15 } },
     };
-    size_t n = head_read(e->head, h);
+    size_t s = 0, n = head_read(e->head, h);
 
     a->status = e->status;
     a->content_type = h[0].value;
@@ -135,7 +138,9 @@ entry_answer(const struct cache_entry *e, const char *state,
         }
     }
     h[n].name = (shop_str_t) { "Cache-Status", 12 };
-    h[n].value = shown[strcmp(state, "hit") != 0].text;
+    while (strcmp(shown[s].state, state) != 0)
+        s++;
+    h[n].value = shown[s].text;
     a->n_headers = n;
     a->cache = state;
 }
@@ -289,6 +294,23 @@ fill_begin(struct request *rq)
 }
 
 
+/* What another machine has made is kept here too. */
+static bool
+take_far(struct request *rq)
+{
+    struct cache_entry e;
+
+    if (!far_fetch(rq, &e))
+        return false;
+
+    if (cache_put(&rq->shop->cache, &rq->keep.key, &e))
+        COUNT(rq->shop, CACHE_STORED, 1);
+    stage_entry(rq, &e, "far");
+
+    return true;
+}
+
+
 /* One makes the answer, the others wait for it; and when that one takes too
  * long, each makes its own.  Who may make it looks once more: the last one may
  * have ended between his look and his claim. */
@@ -312,7 +334,11 @@ kept_fill(struct request *rq)
             return true;
         }
     }
+    if (take_far(rq))
+        return true;
     rq->keep.born = cache_clock(&rq->shop->cache);
+    if (!cache_far_now(&rq->shop->cache, &rq->keep.far))
+        rq->keep.far.epoch = 0;
 
     return false;
 }
@@ -378,8 +404,10 @@ kept_store(struct request *rq)
     e.expires_ms = k->until_ms;
     e.tags = k->tags;
     e.n_tags = k->n;
-    if (cache_put(&rq->shop->cache, &k->key, &e))
-        COUNT(rq->shop, CACHE_STORED, 1);
+    if (!cache_put(&rq->shop->cache, &k->key, &e))
+        return;
+    COUNT(rq->shop, CACHE_STORED, 1);
+    far_store(rq, &e);
 }
 
 

@@ -30,8 +30,15 @@
 #define TRIM_EVERY    300       /* polls; a minute                           */
 #define TRIM_ROWS     5000      /* at most in one go                         */
 
+/* Ids of transactions start again from lower ones in another database, on a
+ * server that was a standby, and after a crash, which is told by statistics:
+ * see decisions 10 and 20. */
 static const char ask_text[] =
-    "SELECT pg_current_snapshot(), c.tag"
+    "SELECT pg_current_snapshot(), c.tag, c.xid,"
+    "       (SELECT s.system_identifier FROM pg_control_system() s) || ':'"
+    "       || CASE WHEN NOT pg_is_in_recovery() THEN"
+    "          left(pg_walfile_name(pg_current_wal_lsn()), 8) END || ':'"
+    "       || (SELECT stats_reset FROM pg_stat_bgwriter) AS epoch"
     "  FROM (SELECT) one"
     "  LEFT JOIN cache_change c"
     "    ON c.xid >= pg_snapshot_xmin($1::pg_snapshot)"
@@ -63,6 +70,14 @@ again(struct poller *p, uint32_t ms)
 
 
 static void
+change_all(struct cache *c, uint64_t xid)
+{
+    cache_far_note_all(c, xid);
+    cache_bump_all(c);
+}
+
+
+static void
 bump_rows(struct cache *c, const PGresult *res)
 {
     cache_tag_t tags[CACHE_MAX_TAGS];
@@ -70,12 +85,14 @@ bump_rows(struct cache *c, const PGresult *res)
 
     for (int i = 0; i < PQntuples(res); i++) {
         const char *tag = PQgetvalue(res, i, 1);
+        uint64_t    xid = strtoull(PQgetvalue(res, i, 2), NULL, 10);
 
         if (PQgetisnull(res, i, 1))
             continue;
         if (strcmp(tag, "*") == 0)
-            cache_bump_all(c);
-        tags[n++] = cache_tag(tag, strlen(tag));
+            change_all(c, xid);
+        tags[n] = cache_tag(tag, strlen(tag));
+        cache_far_note(c, tags[n++], xid);
         if (n == CACHE_MAX_TAGS) {
             cache_bump(c, tags, n);
             n = 0;
@@ -111,25 +128,65 @@ is_lapsed(const struct poller *p, uint64_t now, const char *snapshot)
 }
 
 
+static uint64_t
+epoch_of(const PGresult *res)
+{
+    uint64_t h[2] = { 0, 0 };
+
+    if (!PQgetisnull(res, 0, 3))
+        hash128(&hash_fixed, PQgetvalue(res, 0, 3),
+                (size_t) PQgetlength(res, 0, 3), h);
+
+    return h[0];
+}
+
+
+/* What is behind the first colon of a snapshot. */
+static uint64_t
+xmax_of(const char *snapshot)
+{
+    const char *colon = strchr(snapshot, ':');
+
+    return colon == NULL ? UINT64_MAX : strtoull(colon + 1, NULL, 10);
+}
+
+
+/* What the poll tells goes to the tags, and to what others' answers are
+ * measured by: that first (cache_far.c). */
+static void
+change(struct poller *p, const PGresult *res, const char *snapshot)
+{
+    struct cache *c = &p->shop->cache;
+    uint64_t      epoch = epoch_of(res);
+    bool          lapsed = is_lapsed(p, shop_now_ms(p->shop), snapshot)
+                           || epoch != p->epoch;
+
+    cache_far_begin(c, epoch, xmax_of(snapshot), lapsed);
+    if (lapsed) {
+        cache_bump_all(c);
+        COUNT(p->shop, LAPSES, 1);
+    }
+    bump_rows(c, res);
+    p->epoch = epoch;
+}
+
+
 static void
 renew(struct poller *p, const PGresult *res)
 {
     struct cache      *c = &p->shop->cache;
     const char        *snapshot = PQgetvalue(res, 0, 0);
-    uint64_t           now = shop_now_ms(p->shop);
     struct cache_poll  shared;
 
-    if (is_lapsed(p, now, snapshot)) {
-        cache_bump_all(c);
-        COUNT(p->shop, LAPSES, 1);
-    }
-    bump_rows(c, res);
+    change(p, res, snapshot);
     remember(p, snapshot);
-    p->answered_ms = now;
+    p->answered_ms = shop_now_ms(p->shop);
+    cache_far_polled(c, p->xmin);
 
     cache_poll_get(c, &shared);
     shared.xmin = p->xmin;
     shared.system_id = p->database;
+    shared.epoch = p->epoch;
     shared.polls++;
     shared.changes += (uint64_t) PQntuples(res) - PQgetisnull(res, 0, 1);
     cache_poll_set(c, &shared);
@@ -256,6 +313,7 @@ adopt(struct poller *p)
         return;
 
     p->xmin = shared.xmin;
+    p->epoch = shared.epoch;
     p->answered_ms = shop_now_ms(p->shop);
     snprintf(p->snapshot, sizeof(p->snapshot), "%llu:%llu:",
              (unsigned long long) p->xmin, (unsigned long long) p->xmin);

@@ -14,6 +14,7 @@ struct poller {
     const char      *values[1];
     char             snapshot[512];     /* of the last poll; "" none yet     */
     uint64_t         xmin;
+    uint64_t         epoch;             /* of ids; see cache_far.c           */
     uint64_t         database;          /* which one                         */
     uint64_t         sent_ms;
     uint64_t         answered_ms;

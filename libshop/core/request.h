@@ -53,13 +53,14 @@ struct staged {
 struct keeping {
     struct cache_key  key;              /* text NULL: nothing                */
     uint64_t          born;             /* clock before the first row        */
+    struct cache_far  far;              /* the same for other machines       */
     uint64_t          settings_born;    /* of the settings that it follows   */
     uint64_t          until_ms;         /* UINT64_MAX: no bound              */
     cache_tag_t       tags[CACHE_MAX_TAGS];
     size_t            n;                /* more than CACHE_MAX_TAGS: too many */
     struct cache_key  fill_key;         /* claimed                           */
     bool              gzip;             /* the client takes it               */
-    const char       *state;            /* "hit", "miss", "stale" or "-"     */
+    const char       *state;            /* "hit", "far", "miss", "stale", "-" */
 };
 
 /* Tags that a transaction touches, and whether they are held. */

@@ -553,14 +553,18 @@ conf_copy(struct shop *shop, const shop_conf_t *conf)
     shop->conf = *conf;
     shop->conf.database = arena_copy(&shop->arena, conf->database,
                                      strlen(conf->database));
+    if (conf->memcached != NULL)
+        shop->conf.memcached = arena_copy(&shop->arena, conf->memcached,
+                                          strlen(conf->memcached));
     for (int i = 0; i < 2; i++)
         shop->conf.cursor_secret[i].data =
             arena_copy(&shop->arena, conf->cursor_secret[i].data,
                        conf->cursor_secret[i].len);
 
     return shop->conf.database != NULL
-           && shop->conf.cursor_secret[0].data != NULL ? SHOP_OK
-                                                       : SHOP_E_NOMEM;
+           && shop->conf.cursor_secret[0].data != NULL
+           && (conf->memcached == NULL || shop->conf.memcached != NULL)
+           ? SHOP_OK : SHOP_E_NOMEM;
 }
 
 
@@ -616,8 +620,11 @@ shop_open(shop_t **out, const shop_conf_t *conf, const shop_host_ops_t *ops,
     if (rc == SHOP_OK)
         rc = memory_open(shop);
     if (rc == SHOP_OK)
+        rc = far_open(&shop->far, shop);
+    if (rc == SHOP_OK)
         rc = db_open(&shop->db, shop);
     if (rc != SHOP_OK) {
+        far_close(shop->far);
         cursors_close(shop);
         cache_leave(&shop->cache);
         arena_reset(&shop->arena);
@@ -649,6 +656,7 @@ shop_close(shop_t *shop)
 
     poll_close(&shop->poller);
     db_close(shop->db);
+    far_close(shop->far);
     cursors_close(shop);
     cache_leave(&shop->cache);
     coro_pool_done(&shop->coros);

@@ -10,6 +10,7 @@
 #include "core/core.h"
 #include "core/coro.h"
 #include "core/db.h"
+#include "core/far.h"
 #include "core/poll.h"
 #include "core/route.h"
 #include "shop.h"
@@ -36,6 +37,7 @@ struct shop {
     struct cache              cache;
     void                     *own_shm;  /* taken when the host gave none     */
     struct db                *db;
+    struct far               *far;      /* NULL: no memcached                */
     const struct routes      *routes;
     struct coro_pool          coros;
     struct arena              arena;    /* lives as long as the shop         */

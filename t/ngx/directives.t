@@ -135,7 +135,7 @@ refuses('both', qr/"shop_background" directive is duplicate/,
         'shop_background on; shop_background off;');
 
 # The zone: large enough for the workers there are.
-takes('a zone', 'shop_cache_zone 8m;');
+takes('a zone', 'shop_cache_zone 10m;');
 takes('no zone', 'shop_cache_zone off;');
 refuses("a zone of $_", qr/"shop_cache_zone" must be a size of 1m or more/,
         "shop_cache_zone $_;") for '1023k', '-1', 'big', '0';

@@ -30,6 +30,7 @@ use Exporter 'import';
 use Fcntl qw(LOCK_EX);
 use File::Basename qw(dirname);
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 use JSON::PP;
 use POSIX qw(WNOHANG);
 use Test::More;
@@ -39,7 +40,8 @@ use Shop::HTTP;
 use Shop::UV;
 
 our @EXPORT = (@Test::More::EXPORT, qw(
-    start_shop stop_shop shop_on_uv done top_folder
+    start_shop stop_shop shop_on_uv start_beside on done top_folder
+    start_memcached stop_memcached memcached_pid
     get post put patch del request connection new_connection
     ok_json is_problem as_key as_nobody shopctl
     sql sql_value sql_as forget_connections database_url wait_for polled status
@@ -100,6 +102,51 @@ sub start_shop {
     chown_to_shop($shop->{dir}, "$shop->{dir}/cursor.secret");
     start_memcached() if $options{memcached};
 
+    start_listening();
+    $shop->{uv} = shop_on_uv() if ($ENV{SHOP_TEST_HOST} // '') eq 'uv';
+    return $shop;
+}
+
+
+# Another machine of the shop: an nginx with memory of its own over the same
+# database and memcached.  on($machine, sub { ... }) asks that one; it is ended
+# with the first.
+sub start_beside {
+    my (%options) = @_;
+    my $first = $shop;
+
+    my $machine = { %$first, %options, name => "t$$" . '_' . ++$count,
+                    memcached_at => "$first->{dir}/memcached" };
+    delete @$machine{qw(pid conn beside memcached_pid)};
+    $machine->{dir} = "$ENV{SHOP_TEST_DIR}/$machine->{name}";
+    push @{ $first->{beside} }, $machine;
+
+    on($machine, sub {
+        mkdir $shop->{dir} or die "$shop->{dir}: $!";
+        write_file("$shop->{dir}/cursor.secret",
+                   read_file("$first->{dir}/cursor.secret"));
+        chown_to_shop($shop->{dir}, "$shop->{dir}/cursor.secret");
+        chmod 0600, "$shop->{dir}/cursor.secret";
+        start_listening();
+    });
+    return $machine;
+}
+
+
+sub on {
+    my ($machine, $what) = @_;
+    my $was = $shop;
+
+    $shop = $machine;
+    my @got = eval { $what->() };
+    my $failure = $@;
+    $shop = $was;
+    die $failure if $failure;
+    return wantarray ? @got : $got[0];
+}
+
+
+sub start_listening {
     # Somebody else may take the free port before nginx does.
     for my $try (1 .. 3) {
         $shop->{port} = free_port();
@@ -111,9 +158,7 @@ sub start_shop {
     }
 
     wait_for(sub { request_unrecorded('/readyz')->{status} == 200 },
-             'the shop is ready') if $options{ready} // 1;
-    $shop->{uv} = shop_on_uv() if ($ENV{SHOP_TEST_HOST} // '') eq 'uv';
-    return $shop;
+             'the shop is ready') if $shop->{ready} // 1;
 }
 
 
@@ -138,7 +183,8 @@ sub nginx_conf {
         shop_database   => '"' . database_url('shop_app',
                                               $shop->{database_host}) . '"',
         shop_secret     => "cursor $dir/cursor.secret",
-        $shop->{memcached} ? (shop_memcached => "$dir/memcached") : (),
+        $shop->{memcached} ? (shop_memcached => $shop->{memcached_at}
+                                                // "$dir/memcached") : (),
     );
     my $ours = join '', map { "    $_ $ours{$_};\n" }
         grep { $part{http} !~ /^\s*$_\b/m } sort keys %ours;
@@ -252,7 +298,20 @@ sub start_memcached {
              "$shop->{dir}/memcached.pid" or POSIX::_exit(127);
     }
     $shop->{memcached_pid} = $pid;
-    wait_for(sub { -S $socket }, 'memcached listens');
+    wait_for(sub { IO::Socket::UNIX->new($socket) }, 'memcached listens');
+}
+
+
+sub stop_memcached {
+    my $pid = delete $shop->{memcached_pid};
+
+    kill KILL => $pid;
+    waitpid $pid, 0;
+}
+
+
+sub memcached_pid {
+    return $shop->{memcached_pid};
 }
 
 
@@ -260,20 +319,27 @@ sub start_memcached {
 sub stop_shop {
     return unless $shop;
 
+    for my $machine (@{ delete $shop->{beside} // [] }) {
+        on($machine, sub { stop_nginx(); check_log() });
+    }
     close_connection();
     if (my $uv = delete $shop->{uv}) {
         ok($uv->close, 'the shop on libuv ended well');
     }
-    if ($shop->{pid}) {
-        kill QUIT => $shop->{pid};
-        ok(wait_for_end($shop->{pid}), 'nginx stopped gracefully');
-        delete $shop->{pid};
-    }
+    stop_nginx();
     end_process(delete $shop->{memcached_pid});
     check_log();
     check_database() unless $pg_stopped;
     drop_database($shop->{db}) unless $pg_stopped;
     undef $shop;
+}
+
+
+sub stop_nginx {
+    close_connection();
+    my $pid = delete $shop->{pid} or return;
+    kill QUIT => $pid;
+    ok(wait_for_end($pid), 'nginx stopped gracefully');
 }
 
 
@@ -290,7 +356,8 @@ END {
     my $status = $?;
     if ($$ == $owner) {
         pg_thaw();
-        end_process($shop->{pid}) if $shop;
+        end_process($_->{pid}) for grep { $_ } $shop,
+            @{ $shop ? $shop->{beside} // [] : [] };
         end_process($shop->{memcached_pid}) if $shop;
         pg_start() if $pg_stopped;
         if ($count && !$ended && $status == 0) {

@@ -131,9 +131,9 @@ write_row(struct cache *c, unsigned k)
     linger();
 
     if (how == 0) {
-        cache_release_all(c);
+        cache_release_all(c, 1);
     } else {
-        cache_release(c, &tag, 1);
+        cache_release(c, &tag, 1, 1);
     }
 
     world->released[k] = value;

@@ -67,16 +67,16 @@ held_tags_are_neither_served_nor_stored(void **state)
 
     /* Held twice, by two transactions: the first release is not enough. */
     assert_int_equal(cache_hold(c, tags, 2), SHOP_OK);
-    cache_release(c, tags, 1);
+    cache_release(c, tags, 1, 1);
     assert_false(put(c, "a", "new", tags, 1));
-    cache_release(c, tags, 2);
+    cache_release(c, tags, 2, 1);
     assert_int_equal(get(f, "a"), CACHE_MISS);
     assert_int_equal(get(f, "b"), CACHE_MISS);
     assert_true(put(c, "a", "new", tags, 2));
     assert_body(f, "a", "new");
 
     /* What was not held is bumped all the same. */
-    cache_release(c, tags, 1);
+    cache_release(c, tags, 1, 1);
     assert_int_equal(get(f, "a"), CACHE_MISS);
     assert_true(put(c, "a", "new", tags, 1));
 }
@@ -98,10 +98,10 @@ holds_are_bounded(void **state)
     assert_int_equal(cache_hold(&f->cache, tags, 1), SHOP_OK);
     assert_int_equal(cache_hold(&f->cache, tags, 1), SHOP_E_BUSY);
 
-    cache_release(&f->cache, tags, CACHE_HOLDS - 1);
-    cache_release(&f->cache, tags, 1);
+    cache_release(&f->cache, tags, CACHE_HOLDS - 1, 1);
+    cache_release(&f->cache, tags, 1, 1);
     assert_int_equal(cache_hold(&f->cache, tags, CACHE_HOLDS), SHOP_OK);
-    cache_release(&f->cache, tags, CACHE_HOLDS);
+    cache_release(&f->cache, tags, CACHE_HOLDS, 1);
     assert_true(put(&f->cache, "a", "b", tags, 3));
 
     /* The count of a tag stays within its 16 bits. */
@@ -127,10 +127,10 @@ everything_can_be_held(void **state)
     assert_int_equal(get(f, "a"), CACHE_MISS);
     assert_false(put(c, "a", "new", &tag, 1));
 
-    cache_release_all(c);
-    cache_release_all(&other);
+    cache_release_all(c, 1);
+    cache_release_all(&other, 1);
     assert_false(put(c, "a", "new", &tag, 1));
-    cache_release_all(c);
+    cache_release_all(c, 1);
     assert_int_equal(get(f, "a"), CACHE_MISS);
     assert_true(put(c, "a", "new", &tag, 1));
     assert_body(f, "a", "new");
@@ -266,11 +266,11 @@ mends_half_written_holds(void **state)
         /* Our own holds came through. */
         assert_false(put(c, "a", "body", tags, 1));
         assert_false(put(c, "b", "body", tags + 1, 1));
-        cache_release(c, tags, 1);
+        cache_release(c, tags, 1, 1);
         assert_true(put(c, "a", "body", tags, 1));
     }
 
-    cache_release(c, tags + 1, 1);
+    cache_release(c, tags + 1, 1, 1);
     assert_true(put(c, "b", "body", tags + 1, 1));
 }
 

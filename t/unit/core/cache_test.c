@@ -278,7 +278,7 @@ serves_old_answers_without_a_lease(void **state)
 
     cache_hold(&f->cache, &tag, 1);
     assert_int_equal(get_at(f, 6000, 1000), CACHE_MISS);
-    cache_release(&f->cache, &tag, 1);
+    cache_release(&f->cache, &tag, 1, 1);
     assert_int_equal(get_at(f, 6000, 1000), CACHE_MISS);
 }
 

@@ -35,6 +35,9 @@ fixture_set_up(void **state, const char *schema)
     f->shop.ops = &harness_ops;
     f->shop.host = &f->host;
     f->shop.count = f->count;
+    f->memory = calloc(1, cache_size_min(1));
+    assert_int_equal(cache_attach(&f->shop.cache, f->memory,
+                                  cache_size_min(1), 1, 0, 1), SHOP_OK);
     f->shop.conf.database = getenv("SHOP_TEST_DATABASE");
     f->shop.conf.read_connections = 1;
     f->shop.conf.slow_connections = 2;
@@ -57,6 +60,7 @@ fixture_tear_down(void **state)
     db_close(f->db);
     harness_turn(&f->host);
     PQfinish(f->aside);
+    free(f->memory);
     free(f);
 
     return 0;

@@ -15,6 +15,7 @@ struct fixture {
     struct harness  host;
     struct shop     shop;
     uint64_t        count[256];
+    void           *memory;             /* of a cache that is not shared      */
     struct db      *db;
     PGconn         *aside;              /* for what the test itself says     */
 };

@@ -51,25 +51,48 @@ leased(struct toyshop *t, int64_t in_ms)
 }
 
 
+/* Row i of a poll's answer; no tag when nothing has changed. */
+static void
+set_row(PGresult *res, int i, const char *snapshot, const char *tag)
+{
+    const char *value[] = { snapshot, tag, tag == NULL ? NULL : "150",
+                            "an epoch" };
+
+    for (int k = 0; k < 4; k++)
+        PQsetvalue(res, i, k, (char *) (uintptr_t) value[k],
+                   value[k] == NULL ? -1 : (int) strlen(value[k]));
+}
+
+
+static PGresult *
+no_rows(void)
+{
+    PGresult     *res = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+    PGresAttDesc  column[4] = { { .name = (char *) (uintptr_t) "snapshot" },
+                                { .name = (char *) (uintptr_t) "tag" },
+                                { .name = (char *) (uintptr_t) "xid" },
+                                { .name = (char *) (uintptr_t) "epoch" } };
+
+    PQsetResultAttrs(res, 4, column);
+    return res;
+}
+
+
 /* The answer of a poll: n tags, which "%u" tells apart; none is one row
  * without. */
 static void
 say_poll(struct toyshop *t, const char *snapshot, const char *format,
          unsigned n)
 {
-    PGresult     *res = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
-    PGresAttDesc  column[2] = { { .name = (char *) (uintptr_t) "s" },
-                                { .name = (char *) (uintptr_t) "tag" } };
-    char          value[600], tag[64];
+    PGresult *res = no_rows();
+    char      tag[64];
 
-    PQsetResultAttrs(res, 2, column);
-    snprintf(value, sizeof(value), "%s", snapshot);
-    for (unsigned i = 0; i < (n == 0 ? 1 : n); i++) {
+    for (unsigned i = 0; i < n; i++) {
         snprintf(tag, sizeof(tag), "%s%u", format, i);
-        PQsetvalue(res, (int) i, 0, value, (int) strlen(value));
-        PQsetvalue(res, (int) i, 1, n == 0 ? NULL : tag,
-                   n == 0 ? -1 : (int) strlen(tag));
+        set_row(res, (int) i, snapshot, tag);
     }
+    if (n == 0)
+        set_row(res, 0, snapshot, NULL);
     say_result(t, POLL, res);
 }
 
@@ -194,14 +217,9 @@ a_star_makes_everything_stale(void **state)
 {
     struct toyshop *t = *state;
     uint64_t        born = clock_now(t);
-    PGresult       *res = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
-    PGresAttDesc    column[2] = { { .name = (char *) (uintptr_t) "s" },
-                                  { .name = (char *) (uintptr_t) "tag" } };
-    char            star[] = "*", snapshot[] = "10:10:";
+    PGresult       *res = no_rows();
 
-    PQsetResultAttrs(res, 2, column);
-    PQsetvalue(res, 0, 0, snapshot, 6);
-    PQsetvalue(res, 0, 1, star, 1);
+    set_row(res, 0, "10:10:", "*");
     say_result(t, POLL, res);
     assert_false(good(t, "another", born));
     assert_int_equal(counted(t, COUNT_LAPSES), 1);

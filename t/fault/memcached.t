@@ -1,0 +1,152 @@
+#!/usr/bin/perl
+#
+# memcached.t - memcached killed, hung, and full of what others wrote: nothing
+# changes but speed.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Shop::Test;
+use Shop::Witness;
+
+use IO::Socket::UNIX;
+use Time::HiRes qw(sleep);
+
+use constant PRODUCTS => 4;
+
+my @machine = (start_shop(memcached => 1));
+push @machine, start_beside();
+numbered_products(PRODUCTS);
+on($machine[1], sub { polled() });
+
+# Addresses of lists of all products, each kept by itself.
+my @fresh = map { my $limit = $_; map { "/api/v1/products?limit=$limit&$_" }
+                  qw(currency=TRY currency=EUR currency=USD locale=tr) }
+    PRODUCTS .. 90;
+
+sub counter { return status()->{counters}{$_[0]} }
+sub counter_at { my ($m, $name) = @_; return on($m, sub { counter($name) }) }
+
+sub ask_right {
+    my ($machine, $path) = @_;
+    my $res = on($machine, sub { get($path) });
+    my $slugs = join ' ', sort map { $_->{slug} } @{ $res->{json}{data} };
+
+    return '' if $res->{status} == 200
+        && $slugs eq join ' ', map { "p-$_" } 1 .. PRODUCTS;
+    return "$path: $res->{status} $res->{body}\n";
+}
+
+# New addresses, each asked of both machines; all answers are right.
+sub ask_both {
+    my ($n, $what) = @_;
+    my @paths = splice @fresh, 0, $n;
+
+    is(join('', map { my $path = $_; map { ask_right($_, $path) } @machine }
+                @paths), '', "$what: every answer is right");
+}
+
+# What the first machine made, the second has from memcached.
+sub shared {
+    my ($what) = @_;
+
+    wait_for(sub {
+        my $path = shift @fresh // die "no address is left\n";
+        my $stored = counter_at($machine[0], 'far_stored_total');
+        my $hits = counter_at($machine[1], 'far_hits_total');
+
+        ask_right($machine[0], $path);
+        eval { wait_for(sub {
+            counter_at($machine[0], 'far_stored_total') > $stored
+        }, 'stored', 1) };
+        ask_right($machine[1], $path);
+        counter_at($machine[1], 'far_hits_total') > $hits;
+    }, $what);
+    pass($what);
+}
+
+shared('the second machine has it from memcached');
+
+stop_memcached();
+ask_both(20, 'memcached is gone');
+cmp_ok(counter('far_failures_total'), '>', 0, 'which was noticed');
+like(log_text(), qr/memcached at \S+ does not answer/, 'and logged');
+start_memcached();
+shared('memcached is back');
+
+kill STOP => memcached_pid();
+my $failures = counter('far_failures_total');
+ask_both(20, 'memcached hangs');
+$failures = counter('far_failures_total') - $failures;
+cmp_ok($failures, '>', 0, 'which was noticed');
+cmp_ok($failures, '<', 20, "and not waited for each time, but $failures");
+kill CONT => memcached_pid();
+shared('memcached goes on');
+
+# --- junk -------------------------------------------------------------------
+
+# What memcached answers to this, until the last line of it.
+sub memcached {
+    my ($text, $last) = @_;
+    my $socket = IO::Socket::UNIX->new("$machine[0]{dir}/memcached")
+        or die "memcached: $!";
+    my $got = '';
+
+    print $socket $text;
+    while ($got !~ /^(?:$last)\r?$/m) {
+        sysread $socket, $got, 65536, length $got or die "memcached ended\n";
+    }
+    return $got;
+}
+
+sub stored_keys {
+    return memcached("lru_crawler metadump all\r\n", 'END')
+        =~ /^key=(shop%3A\w+|shop:\w+)/mg;
+}
+
+sub value_of {
+    my ($key) = @_;
+
+    return memcached("get $key\r\n", 'END') =~ /^VALUE \S+ \d+ (\d+)\r\n/
+        ? substr $', 0, $1 : die "no value of $key\n";
+}
+
+# New addresses asked of the first machine, and their keys.
+my @paths;
+my %before = map { $_ => 1 } stored_keys();
+wait_for(sub {
+    push @paths, splice @fresh, 0, 12;
+    ask_right($machine[0], $_) for @paths[-12 .. -1];
+    10 <= grep { !$before{$_} } stored_keys();
+}, 'ten are stored');
+my $stored = -1;                        # threads may be at it still
+wait_for(sub {
+    my $was = $stored;
+    sleep 0.2;
+    ($stored = counter('far_stored_total')) == $was;
+}, 'no more is stored');
+my @keys = map { s/%3A/:/r } grep { !$before{$_} } stored_keys();
+my @values = map { value_of($_) } @keys;
+srand 1;
+my @junk = (
+    sub { '' },
+    sub { join '', map { chr int rand 256 } 1 .. 700 },
+    sub { 'x' x 900_000 },
+    sub { $values[$_[0] - 1] },                 # of another key
+    sub { substr $values[$_[0]], 0, 200 },
+    sub { my $v = $values[$_[0]];
+          substr($v, -3, 1) ^= "\x01"; $v },
+);
+for my $i (0 .. $#keys) {
+    my $junk = $junk[$i % @junk]->($i);
+    memcached("set $keys[$i] 0 0 " . length($junk) . "\r\n$junk\r\n",
+              'STORED');
+}
+my $hits = counter_at($machine[1], 'far_hits_total');
+is(join('', map { ask_right($machine[1], $_) } @paths), '',
+   'memcached is full of junk: every answer is right');
+is(counter_at($machine[1], 'far_hits_total'), $hits, 'and none is made of it');
+
+done();
