@@ -31,7 +31,7 @@ extern "C" {
 #endif
 
 #define SHOP_VERSION  "0.1.0"
-#define SHOP_ABI      2
+#define SHOP_ABI      3
 
 #if defined(__GNUC__)
 #define SHOP_API  __attribute__((visibility("default")))
@@ -155,6 +155,8 @@ typedef struct shop_request {
     shop_str_t  address;        /* who asks: 4 or 16 bytes, network order;
                                    empty: not known, and not limited by it  */
     shop_str_t  header[SHOP_H_COUNT];
+    int         shed_first;     /* not 0: of those that are refused first
+                                   when PostgreSQL is late: bots            */
 } shop_request_t;
 
 typedef struct shop_header {
@@ -220,6 +222,8 @@ typedef struct shop_conf {
 
     uint32_t    cache_stale_ms; /* serve that old without PostgreSQL        */
     uint32_t    deadline_ms;    /* of a request                             */
+    uint32_t    overload_ms;    /* later answers are too many requests;
+                                   0: never                                 */
     uint32_t    max_coroutines;
     uint32_t    stack_size;
     uint32_t    read_connections;
@@ -239,8 +243,8 @@ typedef struct shop_conf {
 
 #define SHOP_CONF_INIT {                                                      \
     sizeof(shop_conf_t), NULL, NULL, NULL, 0, 0, 0, 1,                        \
-    60000, 5000, 4096, 65536, 1, 2, 4, 256, { { NULL, 0 }, { NULL, 0 } }, 0,  \
-    { { 0, 0 }, { 0, 0 }, { 0, 0 } }, 0                                       \
+    60000, 5000, 100, 4096, 65536, 1, 2, 4, 256,                              \
+    { { NULL, 0 }, { NULL, 0 } }, 0, { { 0, 0 }, { 0, 0 }, { 0, 0 } }, 0      \
 }
 
 

@@ -47,6 +47,7 @@ typedef struct {
 
 typedef struct {
     ngx_http_handler_pt  handler;       /* what the location is, or NULL    */
+    ngx_array_t         *shed_first;    /* conditions; NULL: none           */
 } ngx_http_shop_loc_conf_t;
 
 /* Memory of a request that libshop was lent last: what it hands back from

@@ -66,11 +66,17 @@ static ngx_command_t  commands[] = {
     VALUE("shop_cache_stale", shop.cache_stale_ms, TIME, 0, 24 * HOUR),
 
     VALUE("shop_deadline", shop.deadline_ms, TIME, 100, HOUR),
+    VALUE("shop_overload", shop.overload_ms, TIME, 0, 60000),
     VALUE("shop_drain_time", drain_time, TIME, 0, 60000),
     VALUE("shop_max_coroutines", shop.max_coroutines, NUMBER, 16, 65536),
     VALUE("shop_stack_size", shop.stack_size, SIZE, 32 * KB, 1024 * KB),
 
     MAIN("shop_limit", NGX_CONF_TAKE3, ngx_http_shop_set_limit),
+
+    { ngx_string("shop_shed_first"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_set_predicate_slot, NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_shop_loc_conf_t, shed_first), NULL },
 
     VALUE("shop_read_connections", shop.read_connections, NUMBER, 1, 16),
     VALUE("shop_slow_connections", shop.slow_connections, NUMBER, 1, 64),
@@ -88,6 +94,7 @@ static ngx_command_t  commands[] = {
 static const size_t  values[] = {
     offsetof(shop_conf_t, cache_stale_ms),
     offsetof(shop_conf_t, deadline_ms),
+    offsetof(shop_conf_t, overload_ms),
     offsetof(shop_conf_t, max_coroutines),
     offsetof(shop_conf_t, stack_size),
     offsetof(shop_conf_t, read_connections),
@@ -210,12 +217,18 @@ init_main_conf(ngx_conf_t *cf, void *conf)
 }
 
 
-/* Zeroed is right: a handler is not inherited, as nginx's own content handlers
- * are not. */
+/* A handler is not inherited, as nginx's own content handlers are not. */
 static void *
 create_loc_conf(ngx_conf_t *cf)
 {
-    return ngx_pcalloc(cf->pool, sizeof(ngx_http_shop_loc_conf_t));
+    ngx_http_shop_loc_conf_t  *slcf;
+
+    slcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_shop_loc_conf_t));
+    if (slcf != NULL) {
+        slcf->shed_first = NGX_CONF_UNSET_PTR;
+    }
+
+    return slcf;
 }
 
 
@@ -226,6 +239,9 @@ merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
     ngx_http_core_loc_conf_t  *clcf;
     ngx_http_shop_loc_conf_t  *slcf = child;
+    ngx_http_shop_loc_conf_t  *outer = parent;
+
+    ngx_conf_merge_ptr_value(slcf->shed_first, outer->shed_first, NULL);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 

@@ -429,6 +429,18 @@ submit(ngx_http_request_t *r, ngx_http_shop_ctx_t *ctx)
 }
 
 
+/* As for proxy_no_cache: a condition holds that is neither empty nor "0". */
+static ngx_uint_t
+sheds_first(ngx_http_request_t *r)
+{
+    ngx_http_shop_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_shop_module);
+
+    return ngx_http_test_predicates(r, slcf->shed_first) != NGX_OK;
+}
+
+
 /* NGX_BUSY as for submit(). Before libshop has the request, a lack of memory
  * is nginx's own 500, which error_page can give the shop's shape. */
 static ngx_int_t
@@ -450,6 +462,7 @@ serve(ngx_http_request_t *r)
     in->method = ngx_http_shop_str(&r->method_name);
     in->request_id = ngx_http_shop_request_id(r);
     in->address = address_of(r->connection);
+    in->shed_first = sheds_first(r);
 
     rc = take_headers(r, in);
     if (rc == NGX_DECLINED) {

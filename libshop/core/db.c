@@ -268,6 +268,7 @@ lane_add(struct db_lane *l, const struct db_call *call, struct db_wait *w)
     }
     memset(e, 0, sizeof(*e));
     e->lane = l;
+    e->asked_ms = shop_now_ms(l->shop);
     e->call = *call;
     e->alone = call->name == NULL;
     e->w = w;
@@ -349,6 +350,28 @@ db_read(struct db *db, enum lane lane, const struct db_call *call,
         w->outcome = DB_DOWN;
     else
         lane_add(l, call, w);
+}
+
+
+/* What is in flight was asked before what is queued. */
+uint64_t
+db_read_waits_ms(const struct db *db)
+{
+    uint64_t now = shop_now_ms(db->shop), most = 0;
+
+    for (unsigned i = 0; i < db->n_read; i++) {
+        const struct db_lane  *l = &db->lane[i];
+        const struct db_entry *e = l->sent.first;
+
+        while (e != NULL && e->kind != ENTRY_QUERY)
+            e = e->next;
+        if (e == NULL)
+            e = l->queue.first;
+        if (e != NULL && now - e->asked_ms > most)
+            most = now - e->asked_ms;
+    }
+
+    return most;
 }
 
 

@@ -73,6 +73,9 @@ bool db_is_up(const struct db *db);
 void db_read(struct db *db, enum lane lane, const struct db_call *call,
              struct db_wait *w);
 
+/* How long the oldest short read that is not answered has waited. */
+uint64_t db_read_waits_ms(const struct db *db);
+
 /* The same for the poller, on a connection of its own that may write. */
 void db_poll(struct db *db, const struct db_call *call, struct db_wait *w);
 

@@ -96,6 +96,9 @@ entry_finish(struct db_entry *e, enum db_outcome outcome, PGresult *result)
     struct db_lane *l = e->lane;
     struct db_wait  gone = { 0 }, *w = e->w != NULL ? e->w : &gone;
 
+    if (l->counted && l->ring == NULL
+        && (outcome == DB_ROWS || outcome == DB_ERROR))
+        overload_seen(l->shop, shop_now_ms(l->shop) - e->asked_ms);
     shop_env.release(e);
     w->entry = NULL;
     w->outcome = outcome;

@@ -395,12 +395,14 @@ request_go(struct request *rq)
 
 
 static int
-submit(struct request *rq, bool may, shop_call_t **out)
+submit(struct request *rq, const struct problem *p, shop_call_t **out)
 {
-    const struct problem *p = may ? request_begin(rq) : &too_many_requests;
+    bool refused = p != NULL;
 
+    if (!refused)
+        p = request_begin(rq);
     if (p != NULL) {
-        if (rq->route != NULL || !may)
+        if (rq->route != NULL || refused)
             rq->match.methods = 0;
         answer_at_once(rq, p);
         return SHOP_OK;
@@ -444,17 +446,20 @@ SHOP_API int
 shop_submit(shop_t *shop, const shop_request_t *in,
             const shop_sink_ops_t *sink, void *ctx, shop_call_t **out)
 {
-    struct limit_state  limit = { 0 };
-    struct match        m;
-    struct request     *rq;
-    bool                may;
+    struct limit_state    limit = { 0 };
+    struct match          m;
+    struct request       *rq;
+    const struct problem *p = NULL;
 
     COUNT(shop, REQUESTS, 1);
     route_find(shop->routes, method_parse(in->method), in->path, &m);
-    may = pace_admit(shop, &m, in, &limit);
-    if (may && m.route != NULL && (m.route->flags & CACHED)
-        && kept_serve(shop, &m, in, &limit, sink, ctx))
+    if (!pace_admit(shop, &m, in, &limit))
+        p = &too_many_requests;
+    else if (m.route != NULL && (m.route->flags & CACHED)
+             && kept_serve(shop, &m, in, &limit, sink, ctx))
         return SHOP_OK;
+    else if (overload_refuses(shop, &m, in))
+        p = &overloaded;
 
     rq = request_make(shop, in, sink, ctx);
     if (rq == NULL)
@@ -464,7 +469,7 @@ shop_submit(shop_t *shop, const shop_request_t *in,
     rq->route = m.route;
     rq->limit = limit;
 
-    return submit(rq, may, out);
+    return submit(rq, p, out);
 }
 
 

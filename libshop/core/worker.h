@@ -11,6 +11,7 @@
 #include "core/coro.h"
 #include "core/db.h"
 #include "core/far.h"
+#include "core/overload.h"
 #include "core/poll.h"
 #include "core/route.h"
 #include "shop.h"
@@ -44,6 +45,7 @@ struct shop {
     struct request           *live;
     struct settings           settings;
     struct poller             poller;
+    struct overload           overload;
     struct background         background;
     struct evp_mac_ctx_st    *mac[2];   /* of cursors, by secret             */
     struct sighting           seen[SIGHTINGS];

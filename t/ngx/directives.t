@@ -92,6 +92,8 @@ my @numbers = (
       'must be a size from 32k to 1024k' ],
     [ shop_deadline         => '100ms', '3600s', '99ms', '3601s',
       'must be a time from 100ms to 3600000ms' ],
+    [ shop_overload         => '0', '60s', '-1', '61s',
+      'must be a time from 0ms to 60000ms' ],
     [ shop_drain_time       => '0', '60s', '-1', '61s',
       'must be a time from 0ms to 60000ms' ],
     [ shop_cache_stale      => '0', '1d', '-1', '86401s',
@@ -228,6 +230,11 @@ like($said, qr/\[warn\].* should be at least client_max_body_size/,
      'a body buffer smaller than the body is warned of');
 is($status, 0, 'but taken');
 
+# Who may be refused first.
+takes('conditions', 'shop_shed_first $arg_bot 0;');
+refuses('no condition', qr/number of arguments in "shop_shed_first"/,
+        'shop_shed_first;');
+
 # Without a location that needs a shop nothing is asked for.
 my $bare = conf('', 'return 204;');
 $bare =~ s/^    shop_\w+ .*\n//mg;
@@ -239,14 +246,17 @@ is($status, 0, 'no shop, no directives') or diag $said;
 my $top = top_folder();
 my $module = read_file("$top/ngx_module/ngx_http_shop_module.c");
 my $page = read_file("$top/docs/configuration.md");
-my @there = sort $module =~ /^\s+(?:LOCATION|STRING|MAIN|VALUE)\("(\w+)"/mg;
+my @there = sort $module
+    =~ /^\s+(?:(?:LOCATION|STRING|MAIN|VALUE)\(
+              |\{\ ngx_string\()"(shop\w*)"/mgx;
 cmp_ok(scalar @there, '>', 15, 'the module has directives');
 is(join(' ', sort $page =~ /^### (\w+)$/mg), "@there",
    'docs/configuration.md has each of them, and no other');
 for my $name (@there) {
     my ($about) = $page =~ /^### $name\n\n(.*?)(?=^##|\z)/ms;
 
-    like($about, qr/^Context: (?:http|location)\. Default: .*\n\n\S/,
+    like($about, qr/^Context:\ (?:http|location|http,\ server,\ location)
+                    \.\ Default:\ .*\n\n\S/x,
          "and says of $name where it stands, and what it is for");
 }
 
@@ -254,10 +264,10 @@ for my $name (@there) {
 my %default;
 my ($init) = read_file("$top/libshop/shop.h")
     =~ /define SHOP_CONF_INIT \{(.*?)\{ \{/s;
-@default{qw(shop_cache_stale shop_deadline shop_max_coroutines
-            shop_stack_size shop_read_connections shop_slow_connections
+@default{qw(shop_cache_stale shop_deadline shop_overload
+            shop_max_coroutines shop_stack_size shop_read_connections shop_slow_connections
             shop_tx_connections shop_tx_queue)}
-    = ($init =~ /\d+/g)[-8 .. -1];
+    = ($init =~ /\d+/g)[-9 .. -1];
 for (@numbers) {
     my ($name, $low, $high) = @$_;
     my ($default, $from, $to) = $page =~ /^\#\#\#\ $name\n\n
