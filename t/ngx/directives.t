@@ -265,8 +265,8 @@ my %default;
 my ($init) = read_file("$top/libshop/shop.h")
     =~ /define SHOP_CONF_INIT \{(.*?)\{ \{/s;
 @default{qw(shop_cache_stale shop_deadline shop_overload
-            shop_max_coroutines shop_stack_size shop_read_connections shop_slow_connections
-            shop_tx_connections shop_tx_queue)}
+            shop_max_coroutines shop_stack_size shop_read_connections
+            shop_slow_connections shop_tx_connections shop_tx_queue)}
     = ($init =~ /\d+/g)[-9 .. -1];
 for (@numbers) {
     my ($name, $low, $high) = @$_;
