@@ -177,6 +177,10 @@ typedef struct shop_answer {
     const char           *caller;       /* its kind: "anonymous", "key" ... */
     const char           *cache;        /* "hit", "miss", "stale", "-"      */
     uint32_t              db_us;        /* waited for PostgreSQL            */
+    uint32_t              cache_us;     /* on kept answers                  */
+    uint32_t              us;           /* from submit to here              */
+    const char           *caller_id;    /* 16 hex digits of SHA-256 of the
+                                           caller's id, or NULL             */
 } shop_answer_t;
 
 /* How an answer gets back.  respond() is called exactly once a submitted

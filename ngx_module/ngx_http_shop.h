@@ -71,6 +71,9 @@ typedef struct {
     const char            *caller;
     const char            *cache;
     uint32_t               db_us;
+    uint32_t               cache_us;
+    uint32_t               us;
+    u_char                 caller_id[16];   /* all NUL: nobody's            */
 } ngx_http_shop_ctx_t;
 
 /* This process's shop.  `shop` is NULL where no location uses it. */

@@ -50,6 +50,23 @@ sink_alloc(void *rq, size_t size)
 }
 
 
+/* For the log: names are libshop's for ever, the caller's digest is not. */
+static void
+note_answer(ngx_http_shop_ctx_t *ctx, const shop_answer_t *answer)
+{
+    ctx->route = answer->route;
+    ctx->caller = answer->caller;
+    ctx->cache = answer->cache;
+    ctx->db_us = answer->db_us;
+    ctx->cache_us = answer->cache_us;
+    ctx->us = answer->us;
+
+    if (answer->caller_id != NULL) {
+        ngx_memcpy(ctx->caller_id, answer->caller_id, sizeof(ctx->caller_id));
+    }
+}
+
+
 /* The call is forgotten first: finalizing runs the cleanups, and detach() must
  * not see a call that is over. After finalizing, the request may be freed; so
  * the connection is fetched before. */
@@ -62,10 +79,7 @@ sink_respond(void *rq, const shop_answer_t *answer)
     ngx_http_request_t   *r = ctx->request;
 
     ctx->call = NULL;
-    ctx->route = answer->route;
-    ctx->caller = answer->caller;
-    ctx->cache = answer->cache;
-    ctx->db_us = answer->db_us;
+    note_answer(ctx, answer);
 
     if (ctx->submitting) {
         ctx->rc = ngx_http_shop_send(r, &ctx->lent, answer);

@@ -3,11 +3,16 @@
  *
  *     $shop_route       template of the route, "-" for none
  *     $shop_caller      kind of caller: anonymous, key ...
+ *     $shop_caller_id   a digest of its id
  *     $shop_cache       hit, miss, stale or "-"
- *     $shop_db_us       microseconds waited for PostgreSQL
+ *     $shop_us          microseconds from libshop's having it to its answer,
+ *     $shop_db_us       of which waited for PostgreSQL,
+ *     $shop_cache_us    and spent on kept answers
  *     $shop_request_id  the one of problems, logs and X-Request-Id
+ *     $shop_time        now, in UTC, with microseconds
  *
- * Returns nginx's codes.  The first four are empty where no shop answered.
+ * Returns nginx's codes.  All but the last two are empty where no shop
+ * answered.
  */
 #include "ngx_http_shop.h"
 
@@ -113,12 +118,28 @@ get_string(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
 }
 
 
-/* No route means no answer yet: 0 would claim that there was one and that it
- * came without the database. */
+/* Nobody's id is no value, as a log would else show an id of nothing. */
 static ngx_int_t
-get_db_us(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+get_caller_id(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_http_shop_ctx_t  *ctx = find_ctx(r);
+
+    if (ctx == NULL || ctx->caller_id[0] == '\0') {
+        return no_value(v);
+    }
+
+    return set_value(v, ctx->caller_id, sizeof(ctx->caller_id));
+}
+
+
+/* `data` is the offset of a number in the context. No route means no answer
+ * yet: 0 would claim that there was one and that it took no time. */
+static ngx_int_t
+get_number(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
 {
     u_char               *p;
+    uint32_t              n;
     ngx_http_shop_ctx_t  *ctx;
 
     ctx = find_ctx(r);
@@ -131,7 +152,35 @@ get_db_us(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
         return NGX_ERROR;
     }
 
-    return set_value(v, p, ngx_sprintf(p, "%uD", ctx->db_us) - p);
+    n = *(uint32_t *) ((u_char *) ctx + data);
+
+    return set_value(v, p, ngx_sprintf(p, "%uD", n) - p);
+}
+
+
+/* nginx's own times end at milliseconds or are in the machine's zone; and they
+ * are of the last turn of the loop. */
+static ngx_int_t
+get_time(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char          *p;
+    ngx_tm_t         tm;
+    struct timeval   tv;
+
+    p = ngx_pnalloc(r->pool, sizeof("2026-01-01T00:00:00.000000Z"));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_gettimeofday(&tv);
+    ngx_gmtime(tv.tv_sec, &tm);
+
+    return set_value(v, p,
+                     ngx_sprintf(p, "%4d-%02d-%02dT%02d:%02d:%02d.%06dZ",
+                                 tm.ngx_tm_year, tm.ngx_tm_mon,
+                                 tm.ngx_tm_mday, tm.ngx_tm_hour,
+                                 tm.ngx_tm_min, tm.ngx_tm_sec,
+                                 (int) tv.tv_usec) - p);
 }
 
 
@@ -270,7 +319,15 @@ static const ngx_http_variable_t  variables[] = {
       offsetof(ngx_http_shop_ctx_t, caller), NGX_HTTP_VAR_NOCACHEABLE, 0 },
     { ngx_string("shop_cache"), NULL, get_string,
       offsetof(ngx_http_shop_ctx_t, cache), NGX_HTTP_VAR_NOCACHEABLE, 0 },
-    { ngx_string("shop_db_us"), NULL, get_db_us,
+    { ngx_string("shop_caller_id"), NULL, get_caller_id,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("shop_us"), NULL, get_number,
+      offsetof(ngx_http_shop_ctx_t, us), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("shop_db_us"), NULL, get_number,
+      offsetof(ngx_http_shop_ctx_t, db_us), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("shop_cache_us"), NULL, get_number,
+      offsetof(ngx_http_shop_ctx_t, cache_us), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("shop_time"), NULL, get_time,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
     { ngx_string("shop_request_id"), NULL, get_request_id, 0, 0, 0 }
 };

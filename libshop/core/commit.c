@@ -59,7 +59,7 @@ request_tx(struct request *rq)
         db_tx_acquire(rq->shop->db, tx);
     }
     while (tx->outcome == DB_PENDING)
-        request_wait(rq);
+        request_wait_db(rq);
 
     if (tx->outcome == DB_BUSY)
         fail(rq, &overloaded);
@@ -77,7 +77,7 @@ rollback(struct request *rq)
 {
     db_tx_rollback(&rq->tx);
     while (rq->tx.rolling && rq->tx.conn != NULL)
-        request_wait(rq);
+        request_wait_db(rq);
 }
 
 
@@ -251,7 +251,7 @@ commit(struct request *rq)
     hold(rq);
     db_tx_commit(tx);
     while (tx->commit == TX_NONE)
-        request_wait(rq);
+        request_wait_db(rq);
     let_go(rq);
 
     if (tx->commit == TX_UNKNOWN)

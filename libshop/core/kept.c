@@ -146,18 +146,6 @@ entry_answer(const struct cache_entry *e, const char *state,
 }
 
 
-static void
-hit_count(struct shop *shop, const struct match *m, int status,
-          uint64_t start_us)
-{
-    struct route_count *c = &shop->by_route[m->id];
-
-    COUNT(shop, CACHE_HITS, 1);
-    c->status[status / 100 - 1]++;
-    c->us += shop_env.mono_us() - start_us;
-}
-
-
 bool
 kept_serve(struct shop *shop, const struct match *m, const shop_request_t *in,
            const struct limit_state *limit, const shop_sink_ops_t *sink,
@@ -182,9 +170,7 @@ kept_serve(struct shop *shop, const struct match *m, const shop_request_t *in,
 
     entry_answer(&e, "hit", in->header[SHOP_H_IF_NONE_MATCH], h, &a);
     a.n_headers += pace_headers(limit, said, h + 1 + a.n_headers);
-    a.route = m->route->path;
-    a.caller = "anonymous";
-    hit_count(shop, m, a.status, start_us);
+    measure_hit(shop, m, &a, start_us);
     sink->respond(ctx, &a);
 
     return true;

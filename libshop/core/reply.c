@@ -311,36 +311,12 @@ compare(struct request *rq)
 }
 
 
-static void
-count(const struct request *rq)
-{
-    struct route_count *c = &rq->shop->by_route[rq->match.id];
-    unsigned            class = (unsigned) rq->answer.status / 100 - 1;
-
-    if (rq->route == NULL || class >= STATUS_CLASSES)
-        return;
-
-    c->status[class]++;
-    c->us += shop_env.mono_us() - rq->start_us;
-    c->db_us += rq->db_us;
-}
-
-
-static const char *
-caller_name(const struct request *rq)
-{
-    static const char *const names[] = { "anonymous", "key", "system" };
-
-    return names[rq->caller.kind];
-}
-
-
 void
 answer_send(struct request *rq)
 {
     struct staged *s = &rq->answer;
     shop_answer_t  a = { .route = rq->route == NULL ? "-" : rq->route->path };
-    char           text[PACE_TEXT];
+    char           text[PACE_TEXT], caller_id[CALLER_ID];
 
     if (s->type == NULL) {
         shop_log(rq->shop, SHOP_LOG_ERROR, "%s gave no answer", a.route);
@@ -362,11 +338,7 @@ answer_send(struct request *rq)
         a.file = (shop_str_t) { s->file, strlen(s->file) };
     a.headers = s->headers;
     a.n_headers = s->n_headers;
-    a.caller = caller_name(rq);
-    a.cache = rq->keep.state;
-    a.db_us = rq->db_us;
-
-    count(rq);
+    measure_answer(rq, &a, caller_id);
     if (rq->sink != NULL)
         rq->sink->respond(rq->sink_ctx, &a);
 }

@@ -118,6 +118,8 @@ struct request {
     uint64_t                start_us;
     struct limit_state      limit;      /* that it was paid from             */
     uint32_t                db_us;      /* waited for PostgreSQL             */
+    uint64_t                db_since_us;        /* waits since; 0: does not  */
+    uint32_t                cache_us;   /* on kept answers, waits included   */
 
     struct request         *next;       /* of the worker's list              */
     struct request        **prev;
@@ -128,6 +130,7 @@ struct request {
 /* On the coroutine: wait until request_wake().  The loop's side may abandon
  * the request instead, and then this does not return. */
 void request_wait(struct request *rq);
+void request_wait_db(struct request *rq);       /* for PostgreSQL            */
 void request_wake(struct request *rq);
 
 /* On the coroutine: leave it for ever with that state. */
@@ -205,6 +208,12 @@ void answer_finish(struct request *rq);
 void reply_minimal(struct request *rq);         /* the headers of all        */
 void answer_send(struct request *rq);
 bool etag_known(shop_str_t if_none_match, shop_str_t etag);
+
+/* --- what logs and metrics are told (measure.c) --- */
+#define CALLER_ID  17           /* room for a digest's text, with its NUL    */
+void measure_answer(struct request *rq, shop_answer_t *a, char *caller_id);
+void measure_hit(struct shop *shop, const struct match *m, shop_answer_t *a,
+                 uint64_t start_us);
 
 /* --- cursors (page.c) --- */
 int cursors_open(struct shop *shop);

@@ -266,17 +266,41 @@ change(struct request *rq)
 }
 
 
+/* What a request spends on kept answers: its waiting for whoever makes the
+ * same one, and for compression. */
+static bool
+take_kept(struct request *rq)
+{
+    uint64_t from = shop_env.mono_us();
+    bool     taken = kept_fill(rq);
+
+    rq->cache_us += (uint32_t) (shop_env.mono_us() - from);
+
+    return taken;
+}
+
+
+static void
+keep(struct request *rq)
+{
+    uint64_t from = shop_env.mono_us();
+
+    kept_store(rq);
+    rq->cache_us += (uint32_t) (shop_env.mono_us() - from);
+}
+
+
 /* A read is not refused because nobody could note who made it. */
 static void
 show(struct request *rq)
 {
     bool kept = rq->route->flags & CACHED;
 
-    if (kept && kept_fill(rq))
+    if (kept && take_kept(rq))
         return;
     rq->route->handler(rq);
     if (kept)
-        kept_store(rq);
+        keep(rq);
     if (is_news(rq)) {
         rq->answered = true;
         rq->in_tx = true;

@@ -153,6 +153,16 @@ request_wait(struct request *rq)
 
 
 void
+request_wait_db(struct request *rq)
+{
+    rq->db_since_us = shop_env.mono_us();
+    request_wait(rq);
+    rq->db_us += (uint32_t) (shop_env.mono_us() - rq->db_since_us);
+    rq->db_since_us = 0;
+}
+
+
+void
 request_wake(struct request *rq)
 {
     if (!rq->waiting)

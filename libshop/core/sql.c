@@ -19,7 +19,6 @@ struct running {
     struct request  *rq;
     const char      *values[PARAMS_MAX];
     unsigned         slot;
-    uint64_t         since_us;
 };
 
 /* Core's own, beside those of the domains. */
@@ -141,7 +140,6 @@ sql_start(struct request *rq, struct query *q, const struct stmt *st,
     r->slot = call.slot;
     r->wait.wake = wake;
     r->wait.ctx = r;
-    r->since_us = shop_env.mono_us();
     send(rq, st, &call, &r->wait);
 }
 
@@ -152,9 +150,8 @@ result_of(struct request *rq, struct query *q)
     struct running *r = q->entry;
 
     while (r->wait.outcome == DB_PENDING)
-        request_wait(rq);
+        request_wait_db(rq);
 
-    rq->db_us += (uint32_t) (shop_env.mono_us() - r->since_us);
     if (r->wait.outcome != DB_ROWS)
         fail_database(rq, q->stmt->name, &r->wait);
 

@@ -1,0 +1,98 @@
+/*
+ * measure.c - what is noted of every answer: for the line of a log, which the
+ * host writes, and for the metrics.
+ *
+ * Runs on the loop's stack; nothing here fails.
+ */
+#include <openssl/evp.h>
+#include <stdio.h>
+
+#include "core/env.h"
+#include "core/request.h"
+#include "core/text.h"
+#include "core/worker.h"
+
+/* How a kind of caller is called, and how its ids begin where they are shown;
+ * NULL: it has none. */
+static const struct {
+    const char  *name;
+    const char  *prefix;
+} kinds[] = {
+    [ANONYMOUS] = { "anonymous", NULL },
+    [KEY]       = { "key", "key" },
+    [SYSTEM]    = { "system", NULL },
+};
+
+
+/* Logs are read by more people than the database is: who has an id finds its
+ * lines, and nobody learns the id from them. */
+static const char *
+digest_of(const struct caller *c, char *text)
+{
+    const char *prefix = kinds[c->kind].prefix;
+    uint8_t     hash[EVP_MAX_MD_SIZE];
+    char        id[26], shown[40];
+    int         n;
+
+    if (prefix == NULL || uuid_is_none(c->id))
+        return NULL;
+
+    uuid_base32(id, c->id);
+    n = snprintf(shown, sizeof(shown), "%s_%.26s", prefix, id);
+    if (EVP_Digest(shown, (size_t) n, hash, NULL, EVP_sha256(), NULL) != 1)
+        return NULL;
+    for (int i = 0; i < CALLER_ID / 2; i++)
+        snprintf(text + 2 * i, 3, "%02x", hash[i]);
+
+    return text;
+}
+
+
+static void
+count(struct shop *shop, unsigned route, const shop_answer_t *a)
+{
+    struct route_count *c = &shop->by_route[route];
+    unsigned            class = (unsigned) a->status / 100 - 1;
+
+    if (class >= STATUS_CLASSES)
+        return;
+
+    c->status[class]++;
+    c->us += a->us;
+    c->db_us += a->db_us;
+}
+
+
+/* `caller_id` has room for CALLER_ID bytes, and is `a`'s until it is sent.  One
+ * that was ended while it waited has waited until now. */
+void
+measure_answer(struct request *rq, shop_answer_t *a, char *caller_id)
+{
+    uint64_t now = shop_env.mono_us();
+
+    a->caller = kinds[rq->caller.kind].name;
+    a->caller_id = digest_of(&rq->caller, caller_id);
+    a->cache = rq->keep.state;
+    a->db_us = rq->db_us;
+    if (rq->db_since_us != 0)
+        a->db_us += (uint32_t) (now - rq->db_since_us);
+    a->cache_us = rq->cache_us;
+    a->us = (uint32_t) (now - rq->start_us);
+
+    if (rq->route != NULL)
+        count(rq->shop, rq->match.id, a);
+}
+
+
+/* A kept answer is everybody's, so nobody is asked who calls. */
+void
+measure_hit(struct shop *shop, const struct match *m, shop_answer_t *a,
+            uint64_t start_us)
+{
+    a->route = m->route->path;
+    a->caller = kinds[ANONYMOUS].name;
+    a->us = a->cache_us = (uint32_t) (shop_env.mono_us() - start_us);
+
+    COUNT(shop, CACHE_HITS, 1);
+    count(shop, m->id, a);
+}
