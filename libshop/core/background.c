@@ -148,9 +148,10 @@ chain_round(struct chain *c, bool at_once)
 /* Where not even a request can be made there is no memory: a problem like any
  * other. */
 void
-chain_step(struct chain *c, const struct route *route, shop_str_t body)
+chain_step(struct chain *c, const struct route *route, shop_str_t body,
+           const char *request_id)
 {
-    if (!request_own(c->shop, route, body, c)) {
+    if (!request_own(c->shop, route, body, request_id, c)) {
         c->failures++;
         c->next(c, &out_of_memory);
     }

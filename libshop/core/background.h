@@ -79,8 +79,10 @@ const char *background_wrong(void);
 
 /* --- for chains --- */
 
-/* The next step, or a new round later when it cannot begin. */
-void chain_step(struct chain *c, const struct route *route, shop_str_t body);
+/* The next step, or a new round later when it cannot begin.  The id is of the
+ * request that it is done for, or NULL. */
+void chain_step(struct chain *c, const struct route *route, shop_str_t body,
+                const char *request_id);
 
 /* A new round: at once when there may be more to do. */
 void chain_round(struct chain *c, bool at_once);

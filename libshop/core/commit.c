@@ -56,6 +56,9 @@ request_tx(struct request *rq)
         rq->tx_asked = true;
         tx->wake = woken;
         tx->ctx = rq;
+        tx->name = trace(rq);
+        if (tx->name == NULL)
+            tx->name = rq->route->path;
         db_tx_acquire(rq->shop->db, tx);
     }
     while (tx->outcome == DB_PENDING)

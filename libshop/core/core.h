@@ -193,6 +193,7 @@ struct event {
     const char  *subject;               /* to what: "prod_01j9..."           */
     json         payload;
     stamp        occurred_at;
+    const char  *request_id;            /* of what made it, or NULL          */
 };
 
 /* Who hears of events, each once and in their order: what deliver() does with

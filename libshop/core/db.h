@@ -119,10 +119,11 @@ struct tx {
     const char       *xid_value;
     void            (*wake)(struct tx *tx);     /* acquired, or ended        */
     void             *ctx;
+    const char       *name;             /* for who looks at PostgreSQL       */
     struct tx        *next;             /* in the queue                      */
 };
 
-/* Ask for a connection.  tx is zeroed but for wake and ctx; DB_PENDING
+/* Ask for a connection.  tx is zeroed but for wake, ctx and name; DB_PENDING
  * afterwards means that wake() will come, anything else that it will not. */
 void db_tx_acquire(struct db *db, struct tx *tx);
 

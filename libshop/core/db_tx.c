@@ -36,6 +36,9 @@ struct tx_conn {
     struct db_wait    xid;
     struct db_wait    end;
     char              name[24];
+    char              who[64];          /* the same and tx->name; 63 bytes
+                                           are the most of an identifier     */
+    const char       *who_value;
 };
 
 struct tx_pool {
@@ -60,8 +63,11 @@ static const struct db_call  rollback_call = { "shop_rollback", "ROLLBACK", 0,
  * count tells whether there was one. */
 #define BORN  "pg_stat_get_bgwriter_stat_reset_time()"
 
+/* Whose transaction it is goes along, for pg_stat_activity and the server's
+ * log: until its end, when the session has its own name again. */
 static const struct db_call  xid_call = {
-    "shop_xid", "SELECT pg_current_xact_id(), " BORN, 0, NULL, SLOT_XID,
+    "shop_xid", "SELECT pg_current_xact_id(), " BORN ", "
+                "set_config('application_name', $1, true)", 1, NULL, SLOT_XID,
 };
 static const struct db_call  ask_call = {
     "shop_ask", "SELECT pg_xact_status($1::xid8), " BORN, 1, NULL, SLOT_ASK,
@@ -388,17 +394,23 @@ wait_reset(struct db_wait *w)
 
 
 /* A transaction that could not even begin has a connection that is not worth
- * having: it answers as if it were lost. */
+ * having: it answers as if it were lost.  The name is the connection's, as the
+ * transaction may be gone before it is sent. */
 static bool
 begin(struct tx *tx)
 {
     struct tx_conn *c = tx->conn;
+    struct db_call  call = xid_call;
 
     wait_reset(&c->begin);
     wait_reset(&c->xid);
     c->lane.first_sqlstate[0] = c->lane.first_constraint[0] = '\0';
+    snprintf(c->who, sizeof(c->who), "%s %s", c->name,
+             tx->name == NULL ? "" : tx->name);
+    c->who_value = c->who;
+    call.values = &c->who_value;
     lane_add(&c->lane, &begin_call, &c->begin);
-    lane_add(&c->lane, &xid_call, &c->xid);
+    lane_add(&c->lane, &call, &c->xid);
     tx->begun = true;
     COUNT(c->pool->shop, TX_BEGUN, 1);
 

@@ -58,6 +58,7 @@ const struct field event[] = {
     FIELD(event, subject, TEXT),
     FIELD(event, payload, JSON),
     FIELD(event, occurred_at, STAMP),
+    FIELD(event, request_id, TEXT, .nullable = true),
     END_SHAPE
 };
 
@@ -69,7 +70,7 @@ emit(struct request *rq, const char *type, const char *subject,
 {
     struct query *q = alloc(rq, sizeof(*q));
 
-    start_event_insert(rq, q, type, subject, (json) { payload });
+    start_event_insert(rq, q, type, subject, (json) { payload }, trace(rq));
 }
 
 
@@ -142,6 +143,21 @@ wants(const struct subscriber *s, const char *type)
 }
 
 
+/* What the subscriber asks for in turn carries the id of the request that made
+ * the event: so a mail is found by the click that caused it. */
+static void
+hand_over(struct request *rq, const struct subscriber *s,
+          const struct event *e)
+{
+    const char *id = e->request_id;
+
+    if (!wants(s, e->type))
+        return;
+    rq->own.request_id = (shop_str_t) { id, id == NULL ? 0 : strlen(id) };
+    s->deliver(rq, e);
+}
+
+
 /* Behind a failure one at a time, so that those before the one that fails are
  * not done again and again. */
 static void
@@ -162,10 +178,8 @@ deliver(struct request *rq)
     r->failures = cursor->failures;
     e = sql_events_after(rq, cursor->seq,
                          cursor->failures > 0 ? 1 : DELIVER_MOST, &n);
-    for (size_t i = 0; i < n; i++) {
-        if (wants(s, e[i].type))
-            s->deliver(rq, &e[i]);
-    }
+    for (size_t i = 0; i < n; i++)
+        hand_over(rq, s, &e[i]);
     if (n > 0)
         sql_cursor_move(rq, s->name, e[n - 1].seq);
     r->moved = (int64_t) n;
@@ -199,7 +213,7 @@ static void
 go(struct relay *r, unsigned step)
 {
     r->step = step;
-    chain_step(&r->chain, &steps[step], (shop_str_t) { NULL, 0 });
+    chain_step(&r->chain, &steps[step], (shop_str_t) { NULL, 0 }, NULL);
 }
 
 

@@ -1,6 +1,7 @@
--- sql_event_insert(type text, subject text, payload json) none
-INSERT INTO outbox (type, subject, payload)
-VALUES (:type, :subject, :payload);
+-- sql_event_insert(type text, subject text, payload json,
+--                  request_id text) none
+INSERT INTO outbox (type, subject, payload, request_id)
+VALUES (:type, :subject, :payload, :request_id);
 
 -- sql_relay_look(subscribers texts) maybe struct relay_look
 -- Asked five times a second: is there anything to do at all?
@@ -29,11 +30,11 @@ SELECT s, last_seq FROM unnest(:subscribers::text[]) s, event_relay
 WITH taken AS (
     DELETE FROM outbox
      WHERE id = ANY (ARRAY(SELECT id FROM outbox ORDER BY id LIMIT :most))
-    RETURNING id, type, subject, payload, occurred_at),
+    RETURNING id, type, subject, payload, occurred_at, request_id),
 made AS (
-    INSERT INTO events (seq, type, subject, payload, occurred_at)
+    INSERT INTO events (seq, type, subject, payload, occurred_at, request_id)
     SELECT last_seq + row_number() OVER (ORDER BY id), type, subject, payload,
-           occurred_at
+           occurred_at, request_id
       FROM taken, event_relay
     RETURNING seq)
 UPDATE event_relay SET last_seq = last_seq + (SELECT count(*) FROM made)
@@ -46,7 +47,7 @@ SELECT seq, failures FROM event_cursors
    FOR UPDATE SKIP LOCKED;
 
 -- sql_events_after(after int, most int) many struct event
-SELECT seq, type, subject, payload, occurred_at FROM events
+SELECT seq, type, subject, payload, occurred_at, request_id FROM events
  WHERE seq > :after ORDER BY seq LIMIT :most;
 
 -- sql_cursor_move(subscriber text, seq int) none

@@ -38,6 +38,7 @@ const struct field job_taken[] = {
     FIELD(job_taken, kind, TEXT),
     FIELD(job_taken, payload, JSON),
     FIELD(job_taken, attempts, INT),
+    FIELD(job_taken, request_id, TEXT, .nullable = true),
     END_SHAPE
 };
 
@@ -71,7 +72,7 @@ enqueue(struct request *rq, const struct job_kind *kind, const char *payload,
     struct query *q = alloc(rq, sizeof(*q));
 
     start_job_insert(rq, q, kind->name, (json) { payload }, after,
-                     attempts_of(kind), lease_of(kind));
+                     attempts_of(kind), lease_of(kind), trace(rq));
 }
 
 
@@ -154,6 +155,9 @@ keep(struct request *rq, struct runner *r, const struct job_taken *rows,
         j->kind = arena_copy(&r->arena, j->kind, strlen(j->kind));
         j->payload.text = arena_copy(&r->arena, j->payload.text,
                                      strlen(j->payload.text));
+        if (j->request_id != NULL)
+            j->request_id = arena_copy(&r->arena, j->request_id,
+                                       strlen(j->request_id));
         if (j->kind == NULL || j->payload.text == NULL)
             fail(rq, &out_of_memory);
     }
@@ -224,7 +228,7 @@ static void
 go(struct runner *r, unsigned step)
 {
     r->step = step;
-    chain_step(&r->chain, &steps[step], (shop_str_t) { NULL, 0 });
+    chain_step(&r->chain, &steps[step], (shop_str_t) { NULL, 0 }, NULL);
 }
 
 
@@ -258,7 +262,7 @@ run_next(struct runner *r)
         .flags = TX, .body = k->payload,
     };
     r->step = RUNNER_RUN;
-    chain_step(&r->chain, &r->route, body);
+    chain_step(&r->chain, &r->route, body, j->request_id);
 }
 
 
@@ -292,8 +296,9 @@ failed(struct runner *r, const struct problem *p)
     }
     j = &r->jobs[r->at];
     COUNT(r->chain.shop, JOBS_FAILED, 1);
-    shop_log(r->chain.shop, SHOP_LOG_WARN, "job %s failed, attempt %lld: %s",
-             j->kind, (long long) j->attempts, p->code);
+    shop_log(r->chain.shop, SHOP_LOG_WARN, "job %s failed, attempt %lld, of "
+             "request %s: %s", j->kind, (long long) j->attempts,
+             j->request_id == NULL ? "-" : j->request_id, p->code);
     r->error = p->code;
     go(r, RUNNER_FAILED);
 }

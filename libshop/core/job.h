@@ -16,6 +16,7 @@ struct job_taken {
     const char   *kind;
     json          payload;
     int64_t       attempts;     /* which one this is; tells two takers apart */
+    const char   *request_id;   /* of what asked for it, or NULL             */
 };
 
 struct job_fate {

@@ -1,8 +1,8 @@
 -- sql_job_insert(kind text, payload json, after int, attempts int,
---                lease int) none
-INSERT INTO jobs (kind, payload, run_at, max_attempts, lease)
+--                lease int, request_id text) none
+INSERT INTO jobs (kind, payload, run_at, max_attempts, lease, request_id)
 VALUES (:kind, :payload, shop_now() + :after::bigint * interval '1 s',
-        :attempts, :lease::bigint * interval '1 s');
+        :attempts, :lease::bigint * interval '1 s', :request_id);
 
 -- sql_jobs_look(kinds texts) maybe struct jobs_look
 -- Asked five times a second: is there anything to do at all?
@@ -52,7 +52,7 @@ UPDATE jobs
           AND attempts < max_attempts
         ORDER BY greatest(run_at, leased_until) LIMIT :most
           FOR UPDATE SKIP LOCKED))
-RETURNING id, kind, payload, attempts;
+RETURNING id, kind, payload, attempts, request_id;
 
 -- sql_job_finish(id uuid, attempts int) none
 -- First of all that the job does, so that nobody else has it meanwhile, even

@@ -143,7 +143,7 @@ void request_pause(struct request *rq, uint32_t ms);
  * answer.  The route outlives it, the body need not.  False: it could not
  * begin, and chain_ended() will not be called. */
 bool request_own(struct shop *shop, const struct route *route,
-                 shop_str_t body, struct chain *chain);
+                 shop_str_t body, const char *request_id, struct chain *chain);
 
 /* The request is over: true when its task is not, and will free it
  * (offload.c). */
@@ -155,6 +155,9 @@ bool offload_try(struct request *rq, void (*work)(void *arg), void *arg);
 
 /* --- stages (serve.c, context.c, body.c) --- */
 void serve(void *rq);
+
+/* Its id, as PostgreSQL takes it; NULL: it has none. */
+const char *trace(struct request *rq);
 const struct problem *query_parse(struct request *rq);
 const struct problem *context_choose(struct request *rq);
 const struct problem *body_parse(struct request *rq);

@@ -18,6 +18,7 @@
 #include "core/once.sql.h"
 
 #define SEEN_MS  60000
+#define TRACE_MAX  64           /* as long as the module lets ids be        */
 
 
 /* One name=value: locale, currency, paging, or the route's own. */
@@ -392,6 +393,26 @@ text_of(struct request *rq, const char *format, ...)
     va_start(args, format);
     vsnprintf(out, (size_t) n + 1, format, args);
     va_end(args);
+
+    return out;
+}
+
+
+/* A host that is no nginx may hand over anything as an id: what is not plain
+ * would fail the transaction that it is to be found by. */
+const char *
+trace(struct request *rq)
+{
+    shop_str_t  id = rq->in->request_id;
+    char       *out;
+
+    if (id.len == 0)
+        return NULL;
+    if (id.len > TRACE_MAX)
+        id.len = TRACE_MAX;
+    out = alloc(rq, id.len + 1);
+    for (size_t i = 0; i < id.len; i++)
+        out[i] = id.data[i] > ' ' && id.data[i] < 0x7f ? id.data[i] : '?';
 
     return out;
 }

@@ -429,12 +429,14 @@ submit(struct request *rq, const struct problem *p, shop_call_t **out)
 /* What a client sends as JSON, the shop says to itself. */
 bool
 request_own(struct shop *shop, const struct route *route, shop_str_t body,
-            struct chain *chain)
+            const char *request_id, struct chain *chain)
 {
     shop_request_t  in = { .path = { "", 0 }, .body = body };
     struct request *rq;
 
     in.header[SHOP_H_CONTENT_TYPE] = (shop_str_t) { "application/json", 16 };
+    if (request_id != NULL)
+        in.request_id = (shop_str_t) { request_id, strlen(request_id) };
     rq = request_make(shop, &in, NULL, NULL);
     if (rq == NULL)
         return false;

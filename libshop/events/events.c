@@ -18,6 +18,8 @@ const struct field feed_event[] = {
     FIELD(feed_event, payload, JSON),
     FIELD(feed_event, occurred_at, STAMP),
     FIELD(feed_event, recorded_at, STAMP),
+    FIELD(feed_event, request_id, TEXT, .nullable = true,
+          .doc = "X-Request-Id of the request that made it"),
     FIELD(feed_event, page_key, TEXTS, .hidden = true),
     END_SHAPE
 };
@@ -53,6 +55,8 @@ const struct field job_row[] = {
           .doc = "A worker has it until then"),
     FIELD(job_row, dead_at, STAMP, .nullable = true),
     FIELD(job_row, created_at, STAMP),
+    FIELD(job_row, request_id, TEXT, .nullable = true,
+          .doc = "X-Request-Id of the request that asked for it"),
     FIELD(job_row, page_key, TEXTS, .hidden = true),
     END_SHAPE
 };

@@ -17,6 +17,7 @@ struct feed_event {
     json          payload;
     stamp         occurred_at;
     stamp         recorded_at;
+    const char   *request_id;   /* of the request that made it, or NULL      */
     struct texts  page_key;
 };
 
@@ -43,6 +44,7 @@ struct job_row {
     stamp         leased_until;
     stamp         dead_at;
     stamp         created_at;
+    const char   *request_id;   /* of the request that asked for it, or NULL */
     struct texts  page_key;
 };
 

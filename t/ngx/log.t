@@ -144,7 +144,8 @@ cmp_ok(scalar(keys %statuses), '>=', 4, 'they ended in many ways: '
 
 # --- what nobody may read ---
 
-my %log = (access => "$shop->{dir}/access.log", error => "$shop->{dir}/warn.log",
+my %log = (access => "$shop->{dir}/access.log",
+           error => "$shop->{dir}/warn.log",
            start => "$shop->{dir}/error.log",
            postgresql => "$ENV{SHOP_TEST_DIR}/postgresql.log");
 for my $name (sort keys %log) {
