@@ -211,6 +211,14 @@ typedef struct shop_limit {
     uint32_t  burst;
 } shop_limit_t;
 
+/* Events are numbered and delivered, and jobs run: not here; here; not here,
+ * but the metrics tell how much waits. */
+enum {
+    SHOP_BACKGROUND_OFF,
+    SHOP_BACKGROUND_ON,
+    SHOP_BACKGROUND_WATCH
+};
+
 typedef struct shop_conf {
     uint32_t    size;           /* sizeof(shop_conf_t)                      */
     const char *database;       /* libpq conninfo of the role shop_app      */
@@ -242,7 +250,7 @@ typedef struct shop_conf {
     int         cache_off;      /* answers are not kept                     */
 
     shop_limit_t limit[SHOP_LIMIT_COUNT];       /* by shop_limit_kind       */
-    int         background;     /* events are delivered, jobs run here      */
+    int         background;     /* SHOP_BACKGROUND_*                        */
 } shop_conf_t;
 
 #define SHOP_CONF_INIT {                                                      \

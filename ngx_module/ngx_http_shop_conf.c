@@ -176,10 +176,10 @@ ngx_http_shop_set_background(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (ngx_strcmp(value[1].data, "on") == 0) {
-        smcf->shop.background = 1;
+        smcf->shop.background = SHOP_BACKGROUND_ON;
 
     } else if (ngx_strcmp(value[1].data, "off") == 0) {
-        smcf->shop.background = 0;
+        smcf->shop.background = SHOP_BACKGROUND_WATCH;
 
     } else {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

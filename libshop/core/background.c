@@ -196,7 +196,7 @@ chain_close(struct chain *c)
 void
 background_open(struct background *b, struct shop *shop)
 {
-    if (!shop->conf.background)
+    if (shop->conf.background != SHOP_BACKGROUND_ON)
         return;
 
     relay_open(&b->relay);

@@ -232,13 +232,14 @@ enum counter {
 
 #define ROUTES_MAX      256     /* series are bounded                         */
 #define STATUS_CLASSES  5
-#define BUCKETS         12      /* of a request's time; see counters.c        */
+#define BUCKETS         8       /* of a request's time; see measure.c         */
 
 struct route_count {
     uint64_t  status[STATUS_CLASSES];
     uint64_t  bucket[BUCKETS];
     uint64_t  us;
     uint64_t  db_us;
+    uint64_t  hits;             /* answered from the cache                   */
 };
 
 /* This worker's counters; only it writes them (plain stores of uint64). */

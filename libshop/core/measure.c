@@ -48,6 +48,25 @@ digest_of(const struct caller *c, char *text)
 }
 
 
+/* Few, as each is a series for each route: a kept answer, one of PostgreSQL,
+ * and how far beyond good the rest is. */
+const uint32_t bucket_us[BUCKETS - 1] = {
+    100, 1000, 5000, 25000, 100000, 500000, 2500000
+};
+
+
+static unsigned
+bucket_of(uint32_t us)
+{
+    unsigned i = 0;
+
+    while (i < BUCKETS - 1 && us > bucket_us[i])
+        i++;
+
+    return i;
+}
+
+
 static void
 count(struct shop *shop, unsigned route, const shop_answer_t *a)
 {
@@ -58,8 +77,10 @@ count(struct shop *shop, unsigned route, const shop_answer_t *a)
         return;
 
     c->status[class]++;
+    c->bucket[bucket_of(a->us)]++;
     c->us += a->us;
     c->db_us += a->db_us;
+    c->hits += strcmp(a->cache, "hit") == 0;
 }
 
 

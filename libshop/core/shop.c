@@ -650,6 +650,7 @@ shop_open(shop_t **out, const shop_conf_t *conf, const shop_host_ops_t *ops,
     }
     poll_open(&shop->poller, shop);
     background_open(&shop->background, shop);
+    backlog_open(&shop->backlog, shop);
     *out = shop;
 
     return SHOP_OK;
@@ -660,6 +661,7 @@ SHOP_API void
 shop_drain(shop_t *shop)
 {
     shop->draining = true;
+    backlog_close(&shop->backlog);
     db_drain(shop->db);
 }
 
@@ -672,6 +674,7 @@ shop_close(shop_t *shop)
         request_stop(shop->live, &shutting_down);
 
     poll_close(&shop->poller);
+    backlog_close(&shop->backlog);
     db_close(shop->db);
     far_close(shop->far);
     cursors_close(shop);

@@ -12,38 +12,62 @@
 static const struct {
     const char  *name;
     const char  *help;
+    bool         level;
 } counters[] = {
-#define COUNTER(id, name, help)  { name, help },
+#define COUNTER(id, name, help)  { name, help, false },
+#define LEVEL(id, name, help)    { name, help, true },
 #include "core/counters.def"
 #undef COUNTER
 };
 
 
 static bool
-is_total(const char *name)
+ends(const char *name, const char *with)
 {
-    size_t n = strlen(name);
+    size_t n = strlen(name), m = strlen(with);
 
-    return n > 6 && strcmp(name + n - 6, "_total") == 0;
+    return n > m && strcmp(name + n - m, with) == 0;
 }
 
 
-/* Totals of all slots; gauges only of those that live. */
-static uint64_t
-sum_of(const struct shop *shop, unsigned id)
+static bool
+is_total(const char *name)
 {
-    uint64_t sum = 0;
+    return ends(name, "_total");
+}
+
+
+/* Totals of all slots; gauges only of those that live.  While a worker drains
+ * there are two that look for a level. */
+static uint64_t
+value_of(const struct shop *shop, unsigned id)
+{
+    uint64_t sum = 0, most = 0;
 
     for (unsigned i = 0; i < shop->cache.n_slots; i++) {
         const uint64_t *c = cache_counters_of(&shop->cache, i);
 
-        if (c != NULL && c[id] != 0
-            && (is_total(counters[id].name)
-                || cache_slot_live(&shop->cache, i)))
-            sum += c[id];
+        if (c == NULL || c[id] == 0
+            || (!is_total(counters[id].name)
+                && !cache_slot_live(&shop->cache, i)))
+            continue;
+        sum += c[id];
+        most = c[id] > most ? c[id] : most;
     }
 
-    return sum;
+    return counters[id].level ? most : sum;
+}
+
+
+static void
+add_value(struct buf *b, const struct shop *shop, unsigned id)
+{
+    unsigned long long v = value_of(shop, id);
+
+    if (ends(counters[id].name, "_seconds"))
+        buf_format(b, "%llu.%03llu", v / 1000, v % 1000);
+    else
+        buf_format(b, "%llu", v);
 }
 
 
@@ -74,37 +98,164 @@ shop_status(shop_t *shop, const shop_sink_ops_t *sink, void *rq)
     buf_format(&b, "{\"version\":\"%s\",\"database\":\"%s\","
                "\"coroutines\":{\"live\":%llu},\"counters\":{",
                SHOP_VERSION, db_is_up(shop->db) ? "up" : "down",
-               (unsigned long long) sum_of(shop, COUNT_CORO_LIVE));
-    for (unsigned i = 0; i < COUNT_N; i++)
-        buf_format(&b, "%s\"%s\":%llu", i == 0 ? "" : ",", counters[i].name,
-                   (unsigned long long) sum_of(shop, i));
+               (unsigned long long) value_of(shop, COUNT_CORO_LIVE));
+    for (unsigned i = 0; i < COUNT_N; i++) {
+        buf_format(&b, "%s\"%s\":", i == 0 ? "" : ",", counters[i].name);
+        add_value(&b, shop, i);
+    }
     buf_str(&b, "}}\n");
 
     return hand_over(&a, &b, sink, rq);
 }
 
 
+/* --- by route ------------------------------------------------------------ */
+
+
+/* Of all workers. */
+static struct route_count
+total_of(const struct shop *shop, size_t route)
+{
+    struct route_count total = { { 0 }, { 0 }, 0, 0, 0 };
+
+    for (unsigned i = 0; i < shop->cache.n_slots; i++) {
+        const struct route_count *c = cache_routes_of(&shop->cache, i);
+
+        if (c == NULL)
+            continue;
+        c += route;
+        for (unsigned s = 0; s < STATUS_CLASSES; s++)
+            total.status[s] += c->status[s];
+        for (unsigned k = 0; k < BUCKETS; k++)
+            total.bucket[k] += c->bucket[k];
+        total.us += c->us;
+        total.db_us += c->db_us;
+        total.hits += c->hits;
+    }
+
+    return total;
+}
+
+
+/* Name and labels: all that tells one series of a route from another is what
+ * the table of routes says. */
+static void
+add_name(struct buf *b, const char *name, const struct route *r)
+{
+    buf_format(b, "shop_%s{method=\"%s\",route=\"%s\"", name,
+               method_name(r->method), r->path);
+}
+
+
+static void
+add_seconds(struct buf *b, uint64_t us)
+{
+    buf_format(b, "%llu.%06llu\n", (unsigned long long) us / 1000000,
+               (unsigned long long) us % 1000000);
+}
+
+
+static void
+add_responses(struct buf *b, const struct route *r,
+              const struct route_count *n)
+{
+    for (unsigned s = 0; s < STATUS_CLASSES; s++) {
+        if (n->status[s] == 0)
+            continue;
+        add_name(b, "responses_total", r);
+        buf_format(b, ",class=\"%uxx\"} %llu\n", s + 1,
+                   (unsigned long long) n->status[s]);
+    }
+}
+
+
+/* A bucket of Prometheus holds those below it as well. */
+static void
+add_durations(struct buf *b, const struct route *r,
+              const struct route_count *n)
+{
+    unsigned long long sum = 0;
+
+    for (unsigned k = 0; k < BUCKETS; k++) {
+        sum += n->bucket[k];
+        add_name(b, "response_duration_seconds_bucket", r);
+        if (k < BUCKETS - 1)
+            buf_format(b, ",le=\"%g\"} %llu\n", bucket_us[k] / 1e6, sum);
+        else
+            buf_format(b, ",le=\"+Inf\"} %llu\n", sum);
+    }
+    add_name(b, "response_duration_seconds_sum", r);
+    buf_str(b, "} ");
+    add_seconds(b, n->us);
+    add_name(b, "response_duration_seconds_count", r);
+    buf_format(b, "} %llu\n", sum);
+}
+
+
+static void
+add_database(struct buf *b, const struct route *r, const struct route_count *n)
+{
+    if (n->db_us == 0)
+        return;
+    add_name(b, "response_database_seconds_total", r);
+    buf_str(b, "} ");
+    add_seconds(b, n->db_us);
+}
+
+
+static void
+add_hits(struct buf *b, const struct route *r, const struct route_count *n)
+{
+    if (n->hits == 0)
+        return;
+    add_name(b, "response_cache_hits_total", r);
+    buf_format(b, "} %llu\n", (unsigned long long) n->hits);
+}
+
+
+static const struct {
+    const char  *name;
+    const char  *type;
+    const char  *help;
+    void       (*add)(struct buf *b, const struct route *r,
+                      const struct route_count *n);
+} families[] = {
+    { "responses_total", "counter", "Answers by route and class",
+      add_responses },
+    { "response_duration_seconds", "histogram", "From request to answer",
+      add_durations },
+    { "response_database_seconds_total", "counter", "Waited for PostgreSQL",
+      add_database },
+    { "response_cache_hits_total", "counter", "Answers from the cache",
+      add_hits },
+};
+
+#define FAMILIES  (sizeof(families) / sizeof(families[0]))
+
+
+static void
+add_head(struct buf *b, const char *name, const char *type, const char *help)
+{
+    buf_format(b, "# HELP shop_%s %s\n# TYPE shop_%s %s\n", name, help, name,
+               type);
+}
+
+
+/* Routes that nobody has asked for make no series: there are few that all
+ * shops use. */
 static void
 route_metrics(struct buf *b, const struct shop *shop)
 {
-    buf_str(b, "# HELP shop_responses_total Answers by route and class\n"
-               "# TYPE shop_responses_total counter\n");
-    for (size_t r = 0; r < route_count(shop->routes); r++) {
-        const struct route *route = route_at(shop->routes, r);
+    for (size_t f = 0; f < FAMILIES; f++) {
+        add_head(b, families[f].name, families[f].type, families[f].help);
+        for (size_t r = 0; r < route_count(shop->routes); r++) {
+            struct route_count n = total_of(shop, r);
+            uint64_t           answers = 0;
 
-        for (unsigned s = 0; s < STATUS_CLASSES; s++) {
-            uint64_t n = 0;
-
-            for (unsigned i = 0; i < shop->cache.n_slots; i++) {
-                const struct route_count *c = cache_routes_of(&shop->cache, i);
-
-                n += c == NULL ? 0 : c[r].status[s];
-            }
-            if (n != 0)
-                buf_format(b, "shop_responses_total{method=\"%s\",route=\"%s\""
-                           ",class=\"%uxx\"} %llu\n",
-                           method_name(route->method), route->path, s + 1,
-                           (unsigned long long) n);
+            for (unsigned s = 0; s < STATUS_CLASSES; s++)
+                answers += n.status[s];
+            if (answers != 0)
+                families[f].add(b, route_at(shop->routes, r), &n);
         }
     }
 }
@@ -116,12 +267,20 @@ shop_metrics(shop_t *shop, const shop_sink_ops_t *sink, void *rq)
     struct arena  a = { 0 };
     struct buf    b;
 
-    buf_init(&b, &a, 8192);
-    for (unsigned i = 0; i < COUNT_N; i++)
-        buf_format(&b, "# HELP shop_%s %s\n# TYPE shop_%s %s\nshop_%s %llu\n",
-                   counters[i].name, counters[i].help, counters[i].name,
-                   is_total(counters[i].name) ? "counter" : "gauge",
-                   counters[i].name, (unsigned long long) sum_of(shop, i));
+    buf_init(&b, &a, 32768);
+    add_head(&b, "info", "gauge", "Which version runs");
+    buf_format(&b, "shop_info{version=\"%s\"} 1\n", SHOP_VERSION);
+    add_head(&b, "cache_lease", "gauge", "May kept answers be served?");
+    buf_format(&b, "shop_cache_lease %d\n",
+               cache_lease_good(&shop->cache, shop_now_ms(shop)));
+    for (unsigned i = 0; i < COUNT_N; i++) {
+        add_head(&b, counters[i].name,
+                 is_total(counters[i].name) ? "counter" : "gauge",
+                 counters[i].help);
+        buf_format(&b, "shop_%s ", counters[i].name);
+        add_value(&b, shop, i);
+        buf_char(&b, '\n');
+    }
     route_metrics(&b, shop);
 
     return hand_over(&a, &b, sink, rq);

@@ -6,6 +6,7 @@
 
 #include "core/arena.h"
 #include "core/background.h"
+#include "core/backlog.h"
 #include "core/cache.h"
 #include "core/core.h"
 #include "core/coro.h"
@@ -47,12 +48,16 @@ struct shop {
     struct poller             poller;
     struct overload           overload;
     struct background         background;
+    struct backlog            backlog;
     struct evp_mac_ctx_st    *mac[2];   /* of cursors, by secret             */
     struct sighting           seen[SIGHTINGS];
     bool                      draining;
     uint64_t                 *count;    /* cache_counters()                  */
     struct route_count       *by_route;
 };
+
+/* Upper bounds of a route_count's buckets but the last (measure.c). */
+extern const uint32_t bucket_us[BUCKETS - 1];
 
 #define COUNT(shop, id, n)  ((shop)->count[COUNT_##id] += (uint64_t) (n))
 
