@@ -318,7 +318,8 @@ ROOT_SQL = $(ROOT)/share/shop/sql
 install: all $(PC)
 	install -d $(ROOT_LIB)/pkgconfig $(ROOT)/include $(ROOT)/bin \
 	    $(DESTDIR)$(MODULESDIR) $(ROOT)/share/man/man1 \
-	    $(ROOT_SQL)/deploy $(ROOT_SQL)/revert $(ROOT_SQL)/verify
+	    $(ROOT_SQL)/deploy $(ROOT_SQL)/revert $(ROOT_SQL)/verify \
+	    $(ROOT)/share/shop/monitoring
 	install -m 755 $(LIBSHOP) $(LIBSHOP_UV) $(ROOT_LIB)
 	cp -P $(LINKS) $(ROOT_LIB)
 	install -m 644 $(PC) $(ROOT_LIB)/pkgconfig
@@ -327,6 +328,7 @@ install: all $(PC)
 	install -m 755 $(NGINX_MODULE) $(DESTDIR)$(MODULESDIR)
 	install -m 644 shopctl/shopctl.1 $(ROOT)/share/man/man1
 	install -m 644 sql/sqitch.conf sql/sqitch.plan $(ROOT_SQL)
+	install -m 644 docs/monitoring/* $(ROOT)/share/shop/monitoring
 	for part in deploy revert verify; do \
 	    install -m 644 sql/$$part/*.sql $(ROOT_SQL)/$$part || exit 1; \
 	done

@@ -50,6 +50,8 @@ my @want = (qw(
     lib/pkgconfig/libshop.pc lib/pkgconfig/libshop-uv.pc
     share/man/man1/shopctl.1
     share/shop/sql/sqitch.plan share/shop/sql/sqitch.conf
+    share/shop/monitoring/alerts.yml share/shop/monitoring/alerts_test.yml
+    share/shop/monitoring/dashboard.json share/shop/monitoring/prometheus.yml
 ), map { /^([a-z]\w*) / ? map { "share/shop/sql/$_/$1.sql" }
              qw(deploy revert verify) : () }
     split /\n/, slurp("$top/sql/sqitch.plan"));
