@@ -105,7 +105,7 @@ backoff_ms(int64_t failures)
 }
 
 
-/* A worker that drains finishes what it has taken and begins nothing. */
+/* A worker that drains finishes what it runs and begins nothing. */
 static void
 later(struct chain *c, uint32_t ms)
 {
@@ -122,7 +122,8 @@ fired(shop_timer_t *t)
 {
     struct chain *c = t->ctx;
 
-    c->next(c, NULL);
+    if (!c->shop->draining)
+        c->next(c, NULL);
 }
 
 

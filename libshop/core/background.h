@@ -48,7 +48,7 @@ struct relay {
 struct runner {
     struct chain       chain;
     enum { RUNNER_IDLE, RUNNER_LOOK, RUNNER_SCHEDULE, RUNNER_TAKE, RUNNER_RUN,
-           RUNNER_FAILED } step;
+           RUNNER_FAILED, RUNNER_GIVE_BACK } step;
     bool               due;
     bool               scheduled;
     struct arena       arena;           /* of what was taken                 */

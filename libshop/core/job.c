@@ -214,6 +214,20 @@ note_failure(struct request *rq)
 }
 
 
+/* What was taken and not begun.  Nobody waits for it: when it fails, COMMIT
+ * does, and the leases tell the others when to begin. */
+static void
+give_back(struct request *rq)
+{
+    struct runner *r = (struct runner *) rq->chain;
+    struct query  *q = alloc(rq, TAKE_MOST * sizeof(*q));
+
+    for (size_t i = r->at; i < r->n; i++)
+        start_job_give_back(rq, &q[i], r->jobs[i].id, r->jobs[i].attempts);
+    reply_none(rq);
+}
+
+
 /* --- the round ------------------------------------------------------------ */
 
 static const struct route steps[] = {
@@ -221,6 +235,7 @@ static const struct route steps[] = {
     [RUNNER_SCHEDULE] = { POST, "jobs: schedule", schedule, PUBLIC, TX },
     [RUNNER_TAKE] = { POST, "jobs: take", take, PUBLIC, TX },
     [RUNNER_FAILED] = { POST, "jobs: failed", note_failure, PUBLIC, TX },
+    [RUNNER_GIVE_BACK] = { POST, "jobs: give back", give_back, PUBLIC, TX },
 };
 
 
@@ -244,17 +259,12 @@ rest(struct runner *r, bool at_once)
 /* The body is the payload: what does not fit its kind fails the attempt before
  * anything is done. */
 static void
-run_next(struct runner *r)
+run_job(struct runner *r)
 {
     const struct job_taken *j = &r->jobs[r->at];
-    const struct job_kind  *k;
+    const struct job_kind  *k = kind_named(j->kind);
     shop_str_t              body = { NULL, 0 };
 
-    if (r->at == r->n) {
-        rest(r, r->n != 0);
-        return;
-    }
-    k = kind_named(j->kind);
     if (k->payload != NULL)
         body = (shop_str_t) { j->payload.text, strlen(j->payload.text) };
     r->route = (struct route) {
@@ -263,6 +273,20 @@ run_next(struct runner *r)
     };
     r->step = RUNNER_RUN;
     chain_step(&r->chain, &r->route, body, j->request_id);
+}
+
+
+/* A worker that drains leaves the rest to those who stay, at once and not when
+ * the leases are over. */
+static void
+run_next(struct runner *r)
+{
+    if (r->at == r->n)
+        rest(r, r->n != 0);
+    else if (r->chain.shop->draining)
+        go(r, RUNNER_GIVE_BACK);
+    else
+        run_job(r);
 }
 
 
@@ -308,7 +332,9 @@ failed(struct runner *r, const struct problem *p)
 static void
 looked(struct runner *r)
 {
-    if (r->scheduled)
+    if (r->chain.shop->draining)
+        rest(r, false);
+    else if (r->scheduled)
         go(r, RUNNER_SCHEDULE);
     else if (r->due)
         go(r, RUNNER_TAKE);
@@ -351,6 +377,9 @@ next(struct chain *c, const struct problem *p)
         buried(r);
         r->at++;
         run_next(r);
+        break;
+    case RUNNER_GIVE_BACK:
+        rest(r, false);
         break;
     }
 }

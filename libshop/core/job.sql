@@ -59,6 +59,11 @@ RETURNING id, kind, payload, attempts, request_id;
 -- when its lease is over.  No row: somebody else has had it.
 DELETE FROM jobs WHERE id = :id AND attempts = :attempts AND dead_at IS NULL;
 
+-- sql_job_give_back(id uuid, attempts int) none
+-- As if it had not been taken.
+UPDATE jobs SET leased_until = NULL, attempts = attempts - 1
+ WHERE id = :id AND attempts = :attempts AND dead_at IS NULL;
+
 -- sql_job_failed(id uuid, attempts int, error text,
 --                delay int) maybe struct job_fate
 UPDATE jobs

@@ -89,8 +89,43 @@ static const struct route routes[] = {
     END_ROUTES
 };
 
+
+static void
+hear_all(struct request *rq, const struct event *e)
+{
+    toys.hear(rq, "all", e);
+}
+
+
+static void
+hear_toys(struct request *rq, const struct event *e)
+{
+    toys.hear(rq, "toys", e);
+}
+
+
+static void
+run_toy_job(struct request *rq)
+{
+    toys.job(rq);
+}
+
+
+static const struct subscriber subscribers[] = {
+    { "all", NULL, hear_all },
+    { "toys", "toy.*", hear_toys },
+    { NULL, NULL, NULL }
+};
+
+static const struct job_kind jobs[] = {
+    { "unit.count", run_toy_job, toy_body, 3, 30 },
+    { "unit.plain", run_toy_job, NULL, 0, 0 },
+    { NULL, NULL, NULL, 0, 0 }
+};
+
 static struct domain toy_domain = {
     "unit", .routes = routes, .constraints = constraints,
+    .subscribers = subscribers, .jobs = jobs,
 };
 
 
@@ -204,7 +239,7 @@ memory_fails_at(unsigned n)
 
 
 static int
-up(void **state, unsigned worker)
+up(void **state, unsigned worker, int background)
 {
     static const char  secret[] = "0123456789abcdef0123456789abcdef";
     struct toyshop    *t = calloc(1, sizeof(*t));
@@ -219,6 +254,7 @@ up(void **state, unsigned worker)
     conf.cursor_secret[0] = (shop_str_t) { secret, 32 };
     conf.worker = worker;
     conf.workers = 2;
+    conf.background = background;
     conf.tx_connections = 1;
     conf.tx_queue = 1;
     real_alloc = shop_env.alloc;
@@ -243,14 +279,21 @@ up(void **state, unsigned worker)
 int
 toyshop_up(void **state)
 {
-    return up(state, 1);
+    return up(state, 1, 0);
 }
 
 
 int
 toyshop_up_first(void **state)
 {
-    return up(state, 0);
+    return up(state, 0, 0);
+}
+
+
+int
+toyshop_up_working(void **state)
+{
+    return up(state, 1, 1);
 }
 
 
@@ -466,6 +509,35 @@ say_row(struct toyshop *t, const char *text, ...)
         PQsetvalue(res, 0, i, value[i],
                    value[i] == NULL ? -1 : (int) strlen(value[i]));
     say_result(t, text, res);
+}
+
+
+PGresult *
+rows_of(const char *const *columns)
+{
+    PGresult     *res = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+    PGresAttDesc  column[16] = { 0 };
+    int           n = 0;
+
+    for (; columns[n] != NULL; n++)
+        column[n].name = (char *) columns[n];
+    assert_int_equal(PQsetResultAttrs(res, n, column), 1);
+
+    return res;
+}
+
+
+void
+add_row(PGresult *res, ...)
+{
+    int      row = PQntuples(res), n = 0;
+    va_list  args;
+
+    va_start(args, res);
+    for (char *value; (value = va_arg(args, char *)) != NULL; n++)
+        PQsetvalue(res, row, n, value, (int) strlen(value));
+    va_end(args);
+    assert_int_equal(n, PQnfields(res));
 }
 
 

@@ -41,10 +41,15 @@ struct asked {
     bool            no_room;
 };
 
-/* What the toy's routes do, and what it makes of settings. */
+/* What the toy's routes, subscribers and jobs do, and what it makes of
+ * settings.  The subscribers are "all" and "toys", which hears of "toy.*" only;
+ * the kinds of jobs "unit.count", which has the body below and three attempts,
+ * and "unit.plain", which is told nothing. */
 struct toys {
     void  (*handler)(struct request *rq);
     void *(*settings_load)(struct request *rq, struct arena *arena);
+    void  (*hear)(struct request *rq, const char *who, const struct event *e);
+    void  (*job)(struct request *rq);
 };
 extern struct toys toys;
 
@@ -60,13 +65,18 @@ struct toy_row { int64_t n; };
 extern const struct stmt toy_select, toy_update;
 
 /* cmocka's setup and teardown; *state becomes a struct toyshop of a worker
- * that polls nothing.  _first is worker 0, which polls. */
+ * that polls nothing.  _first is worker 0, which polls; _working delivers
+ * events and runs jobs. */
 int toyshop_up(void **state);
 int toyshop_up_first(void **state);
+int toyshop_up_working(void **state);
 int toyshop_down(void **state);
 
 #define WITH_TOYSHOP(f)                                                       \
     cmocka_unit_test_setup_teardown(f, toyshop_up, toyshop_down)
+
+#define WITH_WORKING_TOYSHOP(f)                                               \
+    cmocka_unit_test_setup_teardown(f, toyshop_up_working, toyshop_down)
 
 /* Submit; headers are set in a->in before. */
 void ask(struct toyshop *t, struct asked *a, const char *method,
@@ -94,6 +104,11 @@ void say_none(struct toyshop *t, const char *text);
 void say_error(struct toyshop *t, const char *text, const char *sqlstate,
                const char *constraint);
 void say_outcome(struct toyshop *t, const char *text, enum db_outcome what);
+
+/* Rows for say_result(): names of columns and NULL; a value for each, and
+ * NULL. */
+PGresult *rows_of(const char *const *columns);
+void add_row(PGresult *res, ...);
 
 /* BEGIN and the transaction's number. */
 void say_begun(struct toyshop *t);
