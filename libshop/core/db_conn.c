@@ -3,8 +3,9 @@
  *
  * While the first attempt runs statements queue; once an attempt has failed
  * they are refused at once until a later one succeeds.  Attempts follow each
- * other after 50 ms, doubling to 5 s, with jitter.  A draining worker connects
- * only for what waits.
+ * other after 50 ms, doubling to 5 s, with jitter; the first that fails is a
+ * warning, and so is the end of it.  A draining worker connects only for what
+ * waits.
  *
  * Nothing here returns an error: the state of the lane is the result.
  */
@@ -94,7 +95,8 @@ failed(struct db_lane *l, const char *why)
     uint32_t  ms = BACKOFF_MIN_MS << (l->failures < 7 ? l->failures : 7);
     uint8_t   jitter = 0;
 
-    shop_log(l->shop, SHOP_LOG_WARN, "no connection for lane %s: %s", l->name,
+    shop_log(l->shop, l->failures == 0 ? SHOP_LOG_WARN : SHOP_LOG_INFO,
+             "no connection for lane %s: %s", l->name,
              why != NULL ? why : PQerrorMessage(l->pg));
     COUNT(l->shop, DB_FAILURES, 1);
     finish(l);
@@ -141,6 +143,8 @@ established(struct db_lane *l)
     l->shop->ops->timer_del(l->shop->host, &l->retry);
     COUNT(l->shop, DB_CONNECTS, 1);
     COUNT(l->shop, DB_OPEN, 1);
+    if (l->failures != 0)
+        shop_log(l->shop, SHOP_LOG_WARN, "lane %s is connected again", l->name);
     l->state = LANE_UP;
     l->failures = 0;
     lane_post(l);
