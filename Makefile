@@ -38,6 +38,7 @@ LIB_SQL = $(wildcard libshop/*/*.sql)
 LIB_S   = $(if $(filter 1,$(CORO_ASM)),$(wildcard libshop/core/*.S))
 CTL_C   = $(wildcard shopctl/*.c)
 CTL_SQL = $(wildcard shopctl/*.sql)
+SHOPD_C = $(wildcard shopd/*.c)
 TOOL_C  = $(wildcard t/tools/*.c)
 PROXY_C = $(wildcard t/tools/proxy/*.c)
 FUZZ_C  = $(filter-out t/fuzz/replay.c,$(wildcard t/fuzz/*.c))
@@ -54,6 +55,7 @@ object   = $(patsubst %,$(B)/obj/%.o,$(basename $(1:$(B)/%=%)))
 LIB_O    = $(call object,$(LIB_C) $(LIB_GEN)) $(LIB_S:%.S=$(B)/obj/%.S.o)
 UV_O     = $(call object,$(UV_C))
 CTL_O    = $(call object,$(CTL_C))
+SHOPD_O  = $(call object,$(SHOPD_C))
 TOOLS    = $(TOOL_C:t/tools/%.c=$(B)/%)
 FUZZERS  = $(FUZZ_C:t/fuzz/%.c=$(B)/fuzz/%)
 CTL_PART = $(filter-out %/main.o,$(CTL_O))
@@ -64,6 +66,7 @@ COMPILE = $(CC) $(CFLAGS) $(WARN) -Ilibshop -I$(B)/gen -I$(B) -I. \
 DEFS    = -Wl,-z,defs
 
 all: $(LINKS) $(B)/libshop.a $(if $(CTL_C),$(B)/shopctl) \
+     $(if $(SHOPD_C),$(B)/shopd) \
      $(if $(wildcard ngx_module/config),$(NGINX_MODULE))
 
 $(B)/obj/%.o: %.c $(B)/config.mk | $(GEN_H)
@@ -116,7 +119,8 @@ $(B)/gen/unit_main.c: tools/unit-main $(UNIT_TESTS)
 	@mkdir -p $(@D)
 	@tools/unit-main $(UNIT_TESTS) > $@
 
--include $(patsubst %.o,%.d,$(LIB_O) $(UV_O) $(CTL_O) $(UNIT_O) \
+-include $(patsubst %.o,%.d,$(LIB_O) $(UV_O) $(CTL_O) $(SHOPD_O) \
+    $(UNIT_O) \
     $(call object,$(TOOL_C) $(PROXY_C) $(wildcard t/fuzz/*.c) \
         t/torture/cases.c))
 
@@ -181,6 +185,13 @@ $(B)/libshop.a: $(LIB_O)
 $(B)/shopctl: $(CTL_O) $(B)/libshop.a
 	@echo "  ld $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# Where it is installed the libraries are beside its folder, here in its own.
+$(B)/shopd: $(SHOPD_O) | $(LINKS)
+	@echo "  ld $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(SHOPD_O) -L$(B) -lshop-uv -lshop \
+	    $(UV_LIBS) -Wl,--enable-new-dtags \
+	    '-Wl,-rpath,$$ORIGIN/../lib:$$ORIGIN'
 
 $(B)/unit: $(UNIT_O) $(UV_O) $(B)/libshop.a
 	@echo "  ld $@"
@@ -317,16 +328,17 @@ ROOT     = $(DESTDIR)$(PREFIX)
 ROOT_SQL = $(ROOT)/share/shop/sql
 install: all $(PC)
 	install -d $(ROOT_LIB)/pkgconfig $(ROOT)/include $(ROOT)/bin \
-	    $(DESTDIR)$(MODULESDIR) $(ROOT)/share/man/man1 \
+	    $(DESTDIR)$(MODULESDIR) $(ROOT)/share/man/man1 $(ROOT)/share/man/man8 \
 	    $(ROOT_SQL)/deploy $(ROOT_SQL)/revert $(ROOT_SQL)/verify \
 	    $(ROOT)/share/shop/monitoring
 	install -m 755 $(LIBSHOP) $(LIBSHOP_UV) $(ROOT_LIB)
 	cp -P $(LINKS) $(ROOT_LIB)
 	install -m 644 $(PC) $(ROOT_LIB)/pkgconfig
 	install -m 644 libshop/shop.h libshop/uv/shop_uv.h $(ROOT)/include
-	install -m 755 $(B)/shopctl $(ROOT)/bin
+	install -m 755 $(B)/shopctl $(B)/shopd $(ROOT)/bin
 	install -m 755 $(NGINX_MODULE) $(DESTDIR)$(MODULESDIR)
 	install -m 644 shopctl/shopctl.1 $(ROOT)/share/man/man1
+	install -m 644 shopd/shopd.8 $(ROOT)/share/man/man8
 	install -m 644 sql/sqitch.conf sql/sqitch.plan $(ROOT_SQL)
 	install -m 644 docs/monitoring/* $(ROOT)/share/shop/monitoring
 	for part in deploy revert verify; do \

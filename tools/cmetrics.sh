@@ -39,7 +39,7 @@ while (@ARGV && $ARGV[0] =~ /^--/) {
     else  { die "usage: cmetrics.sh [--check] [--longest N] [FOLDER ...]\n" }
 }
 
-my @folders = @ARGV ? @ARGV : qw(libshop ngx_module shopctl);
+my @folders = @ARGV ? @ARGV : qw(libshop ngx_module shopctl shopd);
 my @files = files(qr/\.[ch]$/, @folders)
     or die "cmetrics.sh: no C files under @folders\n";
 my $functions = functions(@files);

@@ -43,12 +43,12 @@ runs('make', '-C', $top, 'install', "B=$build", 'PREFIX=/opt/shop',
 my %installed = map { $_ => 1 } split /\n/,
     runs('find', $prefix, '!', '-type', 'd', '-printf', '%P\n');
 my @want = (qw(
-    bin/shopctl include/shop.h include/shop_uv.h
+    bin/shopctl bin/shopd include/shop.h include/shop_uv.h
     lib/libshop.so.1.0.0 lib/libshop.so.1 lib/libshop.so
     lib/libshop-uv.so.1.0.0 lib/libshop-uv.so.1 lib/libshop-uv.so
     lib/nginx/modules/ngx_http_shop_module.so
     lib/pkgconfig/libshop.pc lib/pkgconfig/libshop-uv.pc
-    share/man/man1/shopctl.1
+    share/man/man1/shopctl.1 share/man/man8/shopd.8
     share/shop/sql/sqitch.plan share/shop/sql/sqitch.conf
     share/shop/monitoring/alerts.yml share/shop/monitoring/alerts_test.yml
     share/shop/monitoring/dashboard.json share/shop/monitoring/prometheus.yml
@@ -149,6 +149,11 @@ is(runs("$prefix/bin/shopctl", '--version'), "shopctl $version",
    'shopctl runs');
 is(runs('cmp', "$prefix/share/man/man1/shopctl.1",
         "$top/shopctl/shopctl.1"), '', 'its manual page is the one here');
+delete $ENV{LD_LIBRARY_PATH};
+is(runs("$prefix/bin/shopd", '--version'), "shopd $version",
+   'shopd finds the libraries by itself');
+is(runs('cmp', "$prefix/share/man/man8/shopd.8", "$top/shopd/shopd.8"), '',
+   'and has its page');
 unlike(slurp("$prefix/lib/pkgconfig/$_.pc"), qr/\Q$root\E/,
        "$_.pc does not name the folder of the packaging")
     for qw(libshop libshop-uv);
