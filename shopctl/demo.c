@@ -38,8 +38,9 @@ static const char help[] =
     "  --jobs N       sessions that make them, 1 to 16; when it is not given,\n"
     "                 as many as this machine has processors, at most 4\n"
     "\n"
-    "Their handles begin with demo-, their article numbers with DEMO-. They\n"
-    "are archived as other products are; nothing here takes them away again.\n"
+    "Their handles begin with demo-, their article numbers with DEMO-; no\n"
+    "event tells of them. They are archived as other products are; nothing\n"
+    "here takes them away again.\n"
     "Run by the tables' owner it gathers the planner's statistics at\n"
     "its end, else autovacuum does so a little later. With --json an object\n"
     "with products, created and seconds.\n";

@@ -134,6 +134,24 @@ SELECT n.price_list_id, i.variant_id, n.currency, i.amount, i.compare_at,
  CROSS JOIN import_run n
  WHERE NOT i.in_place;
 
+-- sql_import_apply_events
+-- What the API says of each of them, in the order of the file, and once for
+-- all that is changed of a product; before the products change, to tell which
+-- of them are archived now and were not, or the other way round.
+INSERT INTO outbox (type, subject, payload)
+SELECT CASE WHEN w.is_new THEN 'product.created'
+            WHEN w.texts_only OR (p.status = 'archived')
+                 = (w.status = 'archived') THEN 'product.updated'
+            WHEN w.status = 'archived' THEN 'product.archived'
+            ELSE 'product.restored' END,
+       pg_temp.import_shown_id('prod', w.id),
+       jsonb_build_object('status', CASE WHEN w.texts_only THEN p.status
+                                         ELSE w.status END)
+  FROM import_product_want w
+  JOIN products p ON p.id = w.id
+ WHERE EXISTS (SELECT FROM import_change c WHERE c.product_id = w.id)
+ ORDER BY w.line;
+
 -- sql_import_apply_end
 -- The version of a product counts the changes of its parts too.
 UPDATE products p

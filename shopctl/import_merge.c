@@ -19,7 +19,8 @@
 static const char *const apply_steps[] = {
     sql_import_apply_start, sql_import_apply_texts, sql_import_apply_options,
     sql_import_apply_images, sql_import_apply_variants,
-    sql_import_apply_rest, sql_import_apply_prices, sql_import_apply_end,
+    sql_import_apply_rest, sql_import_apply_prices, sql_import_apply_events,
+    sql_import_apply_end,
 };
 
 #define APPLY_STEPS  (sizeof(apply_steps) / sizeof(apply_steps[0]))

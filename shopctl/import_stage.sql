@@ -184,6 +184,18 @@ CREATE TEMP TABLE import_changed (
     product_id uuid NOT NULL
 );
 
+-- An id as it is shown: 128 bits in 26 letters of five, the first of three.
+CREATE FUNCTION pg_temp.import_shown_id(prefix text, id uuid) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT prefix || '_' || string_agg(
+               substr('0123456789abcdefghjkmnpqrstvwxyz',
+                      1 + substring(bits FROM 5 * i + 1 FOR 5)::integer, 1),
+               '' ORDER BY i)
+      FROM (SELECT B'00' || ('x' || replace(id::text, '-', ''))::bit(128))
+           b (bits)
+     CROSS JOIN generate_series(0, 25) i
+$$;
+
 -- sql_import_columns
 INSERT INTO import_column (name, heading, present, n)
 SELECT * FROM unnest($1::text[], $2::text[], $3::boolean[]) WITH ORDINALITY;

@@ -19,7 +19,7 @@ use Shop::Test;
 my @tables = qw(products product_i18n product_options product_option_i18n
     option_values option_value_i18n media variants prices price_lists
     categories category_i18n product_categories slugs redirects
-    listing_products listing_titles product_prices listing_prices);
+    listing_products listing_titles product_prices listing_prices outbox);
 
 my $dir = tempdir(CLEANUP => 1);
 my $name = 'products.csv';
@@ -31,6 +31,7 @@ my $full = 'Handle,Title,Body (HTML),Vendor,Type,Tags,Published,'
     . 'Status';
 my $short = 'Handle,Title,Variant SKU,Variant Price';
 
+my $heard = 0;          # the last event that told() has told
 my $unseen;             # nginx may still have answers from before an import
 
 start_shop();
@@ -131,6 +132,18 @@ sub row {
     return $row;
 }
 
+# The events since it was asked last: type, status, and whose.
+sub told {
+    my @events = sql(<<'SQL', $heard);
+SELECT id, type, subject, payload->>'status', payload - 'status' = '{}'
+  FROM outbox WHERE id > ? ORDER BY id
+SQL
+
+    $heard = $events[-1][0] if @events;
+    ok(!(grep { !$_->[4] } @events), 'events say no more than the API\'s');
+    return [map { [@$_[1, 3, 2]] } @events];
+}
+
 sub product {
     my ($slug, $query) = @_;
 
@@ -172,7 +185,14 @@ my $said = imports($file, 'a first import');
 like($said, qr/products\s+4 created/, 'four products');
 like($said, qr/variants\s+6 created/, 'six variants');
 
+my $events = told();
+is_deeply([map { "$_->[0] $_->[1]" } @$events],
+          ['product.created active', 'product.created draft',
+           'product.created archived', 'product.created active'],
+          'four events, in the order of the file');
+
 my $tea = product(Encode::encode('UTF-8', 'çay-seti'));
+is($events->[0][2], $tea->{id}, 'with the id that the API shows');
 is($tea->{title}, 'Çay  Seti', 'title');
 is($tea->{description}, "<p>İki bardak,<br>bir \"tepsi\"</p>\n\n\nson",
    'the body is cleaned, its quotes and lines are whole');
@@ -246,6 +266,9 @@ is_deeply({ map { ("$_->{part} $_->{action}" => $_->{count}) }
 
 my $kept = row("SELECT xmin FROM variants WHERE sku = 'TEA-2'")->[0];
 imports(undef, 'a changed file');
+is_deeply([map { "$_->[0] $_->[1]" } @{ told() }],
+          ['product.updated active', 'product.updated draft'],
+          'an event for each product that changed, and no other');
 is(sql_value("SELECT xmin FROM variants WHERE sku = 'TEA-2'"), $kept,
    'a variant that is the same is not written');
 $tea = product(Encode::encode('UTF-8', 'çay-seti'));
@@ -309,6 +332,13 @@ imports("$short\nold-jar,Old Jar,JAR,10\n", 'without a status');
 is(sql_value("SELECT status FROM products WHERE handle = 'old-jar'"),
    'archived', 'the status is left alone');
 
+told();
+imports("Handle,Title,Status\nshirt,Better Shirt,$_\n", "$_ now")
+    for qw(archived active);
+is_deeply(told(), [['product.archived', 'archived', $shirt->{id}],
+                   ['product.restored', 'active', $shirt->{id}]],
+          'what comes and goes is told so');
+
 # Currencies and languages.
 imports("$short\nplain-bowl,Deep Bowl,BOWL,7.5\n", 'euro', '--currency',
         'EUR');
@@ -317,6 +347,8 @@ is_deeply([sql("SELECT currency, amount FROM prices p JOIN variants v
           [['EUR', 750], ['TRY', 0]], 'beside the lira');
 imports("$short,Option1 Name,Option1 Value\nshirt,Gömlek,S-2,99,Renk,Bordo\n",
         'Turkish', '--locale', 'tr');
+is_deeply(told()->[-1], ['product.updated', 'active', $shirt->{id}],
+          'a further language is a change, too');
 $shirt = product('shirt', '?locale=tr');
 is($shirt->{title}, 'Gömlek', 'the text is added');
 is(scalar @{ $shirt->{variants} }, 2, 'and nothing else is changed');
