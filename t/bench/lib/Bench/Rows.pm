@@ -9,6 +9,7 @@ package Bench::Rows;
 use strict;
 use warnings;
 
+use Bench::Import;
 use Bench::Load;
 use Bench::Memory;
 use Bench::Report;
@@ -33,6 +34,7 @@ our @rows = (
     [ start          => \&start ],
     [ memory         => \&Bench::Memory::in_flight ],
     [ growth         => \&Bench::Memory::growth ],
+    [ import         => \&Bench::Import::at_size ],
 );
 
 
