@@ -120,8 +120,10 @@ pg_array_parse(struct arena *a, struct texts *out, const char *text, size_t n)
     if (!scan_char(&s, '{'))
         return false;
     if (scan_char(&s, '}')) {
+        if (s.at != s.end)
+            return false;
         *out = list;
-        return s.at == s.end;
+        return true;
     }
     list.v = arena_alloc(a, elements_at_most(text, n) * sizeof(*list.v));
     /* Each element ends with a comma or brace, whose place its NUL takes. */
