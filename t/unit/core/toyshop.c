@@ -129,6 +129,13 @@ static struct domain toy_domain = {
 };
 
 
+struct domain *
+toyshop_domain(void)
+{
+    return &toy_domain;
+}
+
+
 /* Settings are the name of a channel; "xx" is a language it does not know. */
 static const struct problem *
 toy_context(const void *settings, unsigned axes, const char *locale,

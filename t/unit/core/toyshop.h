@@ -60,6 +60,9 @@ struct toy_body {
 };
 extern const struct field toy_body[];
 
+/* Their domain, whose tables a test may change while it runs. */
+struct domain *toyshop_domain(void);
+
 /* Statements of it; nothing runs them. */
 struct toy_row { int64_t n; };
 extern const struct stmt toy_select, toy_update;
