@@ -247,7 +247,8 @@ torture:
 	@tools/packages install test
 	@$(MAKE) B=$(B) all tools $(B)/cases
 	@t/torture/differential $(B)/cases $(CASES) $(SEED)
-	@SHOP_BUILD=$(B) TORTURE=1 t/run t/fault/*.t t/uv/*.t
+	@SHOP_BUILD=$(B) TORTURE=1 t/run t/fault/*.t t/uv/*.t \
+	    t/tools/import_kill.t
 
 # FUZZ_SECONDS= each; FUZZ= names one; FUZZ_KEEP=1 keeps what was found.
 CLANG = clang
@@ -360,7 +361,7 @@ help:
 	@echo 'make fuzz         each parser for FUZZ_SECONDS=60; FUZZ= names one'
 	@echo 'make fuzzers      the entry points of the fuzzers, for the tests'
 	@echo 'make torture      a million cases against other implementations, and the'
-	@echo '                  sweeps of t/fault and t/uv whole: hours'
+	@echo '                  sweeps of t/fault, t/uv and the import whole: hours'
 	@echo 'make tools        the programs that tests and bench need'
 	@echo 'make schema-doc   docs/schema.md anew, out of the migrations'
 	@echo 'make examples     small programs with a shop in them, in $(B)/examples'
