@@ -149,7 +149,7 @@ SELECT CASE WHEN w.is_new THEN 'product.created'
                                          ELSE w.status END)
   FROM import_product_want w
   JOIN products p ON p.id = w.id
- WHERE EXISTS (SELECT FROM import_change c WHERE c.product_id = w.id)
+  JOIN import_changed c ON c.product_id = w.id
  ORDER BY w.line;
 
 -- sql_import_apply_end
@@ -167,10 +167,5 @@ UPDATE products p
                           THEN coalesce(p.archived_at, shop_now()) END,
        version = p.version + 1, updated_at = shop_now()
   FROM import_product_want w
- WHERE p.id = w.id AND NOT w.is_new
-   AND EXISTS (SELECT FROM import_change c WHERE c.product_id = p.id);
-
-INSERT INTO import_changed (product_id)
-SELECT DISTINCT product_id FROM import_change ORDER BY product_id;
-
-ANALYZE import_changed;
+  JOIN import_changed c ON c.product_id = w.id
+ WHERE p.id = w.id AND NOT w.is_new;

@@ -148,8 +148,7 @@ apply(struct import *in)
     int64_t          n;
     bool             ok;
 
-    if (!ask_count(in, "SELECT count(DISTINCT product_id) FROM import_change",
-                   &n))
+    if (!ask_count(in, "SELECT count(*) FROM import_changed", &n))
         return false;
     progress_start(&bar, in->ctl, "Writing",
                    (int64_t) APPLY_STEPS + (n + BATCH - 1) / BATCH);

@@ -9,6 +9,7 @@ DELETE FROM import_image;
 DELETE FROM import_variant;
 DELETE FROM import_price;
 DELETE FROM import_change;
+DELETE FROM import_changed;
 
 INSERT INTO import_product (id, handle, line, is_new, texts_only, has_parts)
 SELECT coalesce(p.id, shop_uuid7()), f.handle, f.line, p.id IS NULL,
@@ -252,4 +253,8 @@ SELECT product_id, 'prices',
        CASE WHEN price_id IS NULL THEN 'created' ELSE 'updated' END
   FROM import_price;
 
-ANALYZE import_change;
+INSERT INTO import_changed (n, product_id)
+SELECT row_number() OVER (ORDER BY product_id), product_id
+  FROM (SELECT DISTINCT product_id FROM import_change) c;
+
+ANALYZE import_change, import_changed;

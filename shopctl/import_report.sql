@@ -19,7 +19,7 @@ SELECT p.handle, p.line, CASE WHEN p.is_new THEN 'created' ELSE 'updated' END,
 SELECT part, action, n
   FROM (SELECT 'products' AS part, action, count(*) AS n
           FROM (SELECT CASE WHEN p.is_new THEN 'created'
-                            WHEN EXISTS (SELECT FROM import_change c
+                            WHEN EXISTS (SELECT FROM import_changed c
                                           WHERE c.product_id = p.id)
                             THEN 'updated'
                             ELSE 'unchanged' END AS action

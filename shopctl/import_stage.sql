@@ -178,10 +178,11 @@ CREATE TEMP TABLE import_change (
 );
 
 -- The products among them, numbered, so that their lists can be brought up to
--- date some at a time.
+-- date some at a time. Unique, as the planner may come product by product: what
+-- it knows of a table from before the import is wrong after its half.
 CREATE TEMP TABLE import_changed (
-    n          integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    product_id uuid NOT NULL
+    n          integer PRIMARY KEY,
+    product_id uuid NOT NULL UNIQUE
 );
 
 -- An id as it is shown: 128 bits in 26 letters of five, the first of three.
