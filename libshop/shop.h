@@ -142,6 +142,7 @@ enum shop_header_slot {
     SHOP_H_IDEMPOTENCY_KEY,
     SHOP_H_IF_MATCH,
     SHOP_H_IF_NONE_MATCH,
+    SHOP_H_LAST_EVENT_ID,
     SHOP_H_PREFER,
     SHOP_H_COUNT
 };
@@ -183,12 +184,32 @@ typedef struct shop_answer {
                                            caller's id, or NULL             */
 } shop_answer_t;
 
-/* How an answer gets back.  respond() is called exactly once a submitted
- * request, never after shop_detach(); it copies what it keeps. */
+/*
+ * How an answer gets back.  A submitted request ends with one call, either of
+ * respond() or, if it was opened as a stream, of close(); never after
+ * shop_detach().  Each copies what it keeps.  None of them may call back into
+ * this shop about the same request.
+ *
+ * A stream is an answer whose length nobody knows: open() with its head, as
+ * many write() as it takes, close().  A host that leaves these three NULL
+ * serves everything else; what streams is then answered 501.
+ */
 typedef struct shop_sink_ops {
     uint32_t   size;            /* sizeof(shop_sink_ops_t)                  */
     void    *(*alloc)(void *rq, size_t size);   /* lives as long as rq      */
     void     (*respond)(void *rq, const shop_answer_t *answer);
+
+    /* The head: status, type and headers; no body, and no length.  A negative
+     * code: this one cannot be streamed, and respond() follows. */
+    int      (*open)(void *rq, const shop_answer_t *head);
+
+    /* SHOP_AGAIN: taken, but nothing more is until shop_writable().  A
+     * negative code: nobody reads any more; close() follows. */
+    int      (*write)(void *rq, const char *data, size_t n);
+
+    /* `answer` is the head with what logs want to know at the end.  What is
+     * not whole must not look as if it were: the connection is cut. */
+    void     (*close)(void *rq, const shop_answer_t *answer, int whole);
 } shop_sink_ops_t;
 
 
@@ -251,12 +272,16 @@ typedef struct shop_conf {
 
     shop_limit_t limit[SHOP_LIMIT_COUNT];       /* by shop_limit_kind       */
     int         background;     /* SHOP_BACKGROUND_*                        */
+
+    uint32_t    stream_connections;     /* of exports, one each             */
+    uint32_t    heartbeat_ms;   /* a sign of life on a stream of events     */
 } shop_conf_t;
 
 #define SHOP_CONF_INIT {                                                      \
     sizeof(shop_conf_t), NULL, NULL, NULL, 0, 0, 0, 1,                        \
     60000, 5000, 100, 4096, 65536, 1, 2, 4, 256,                              \
-    { { NULL, 0 }, { NULL, 0 } }, 0, { { 0, 0 }, { 0, 0 }, { 0, 0 } }, 0      \
+    { { NULL, 0 }, { NULL, 0 } }, 0, { { 0, 0 }, { 0, 0 }, { 0, 0 } }, 0,     \
+    2, 20000                                                                  \
 }
 
 
@@ -300,6 +325,11 @@ SHOP_API int shop_submit(shop_t *shop, const shop_request_t *request,
 /* The client is gone: the sink is never called again.  A read is abandoned,
  * a write runs to its end. */
 SHOP_API void shop_detach(shop_call_t *call);
+
+/* Of a stream whose write() said SHOP_AGAIN: what was written has gone, and
+ * there is room for more.  Its sink may be called before this returns, to the
+ * stream's end. */
+SHOP_API void shop_writable(shop_call_t *call);
 
 /* A problem document for an error made outside of the shop (nginx's own):
  * bytes written to `buf`, at most `size`; the content type is

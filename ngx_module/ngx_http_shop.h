@@ -10,6 +10,7 @@
  *     ngx_http_shop_conf.c       what a directive accepts
  *     ngx_http_shop_request.c    nginx request -> shop_request_t
  *     ngx_http_shop_answer.c     shop_answer_t -> nginx response
+ *     ngx_http_shop_stream.c     an answer in pieces -> nginx response
  *     ngx_http_shop_variables.c  $shop_route and the like
  *     ngx_http_shop_zone.c       shared memory; draining at reload
  *     ngx_http_shop_host.c       the host table
@@ -65,6 +66,9 @@ typedef struct {
     ngx_http_shop_block_t  lent;
     ngx_int_t              rc;          /* of an answer given at once       */
     unsigned               submitting:1;
+    unsigned               broken:1;    /* its head could not be sent       */
+    ngx_chain_t           *free;        /* of a stream: pieces to be used   */
+    ngx_chain_t           *busy;        /* ... and not yet sent             */
 
     /* Of the answer, for logs. */
     const char            *route;
@@ -127,6 +131,17 @@ ngx_int_t ngx_http_shop_problem_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_shop_send(ngx_http_request_t *r,
     const ngx_http_shop_block_t *lent, const shop_answer_t *answer);
 ngx_int_t ngx_http_shop_send_problem(ngx_http_request_t *r, int status);
+ngx_int_t ngx_http_shop_send_head(ngx_http_request_t *r,
+    const shop_answer_t *answer);
+
+/* _stream.c: the sink's calls for answers in pieces. */
+int ngx_http_shop_stream_open(void *rq, const shop_answer_t *head);
+int ngx_http_shop_stream_write(void *rq, const char *data, size_t n);
+void ngx_http_shop_stream_close(void *rq, const shop_answer_t *answer,
+    int whole);
+
+/* _request.c */
+void ngx_http_shop_note(ngx_http_shop_ctx_t *ctx, const shop_answer_t *answer);
 
 /* _variables.c */
 ngx_int_t ngx_http_shop_add_variables(ngx_conf_t *cf);

@@ -276,6 +276,28 @@ ngx_http_shop_send(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
 }
 
 
+/* The head of an answer whose length nobody knows.  Nothing of it is lent: the
+ * headers are libshop's until this returns. */
+ngx_int_t
+ngx_http_shop_send_head(ngx_http_request_t *r, const shop_answer_t *answer)
+{
+    ngx_http_shop_block_t  none = { NULL, NULL };
+
+    r->headers_out.status = answer->status;
+    r->headers_out.content_length_n = -1;
+    r->disable_not_modified = 1;
+    r->allow_ranges = 0;
+
+    if (push_headers(r, &none, answer) != NGX_OK
+        || set_type(r, &none, &answer->content_type) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_send_header(r);
+}
+
+
 /* The header that a refusal owes, beside the id.  405 comes from files and
  * counters, which are only read; after one second a limit may have room. */
 static size_t

@@ -80,6 +80,8 @@ static ngx_command_t  commands[] = {
 
     VALUE("shop_read_connections", shop.read_connections, NUMBER, 1, 16),
     VALUE("shop_slow_connections", shop.slow_connections, NUMBER, 1, 64),
+    VALUE("shop_stream_connections", shop.stream_connections, NUMBER, 1, 64),
+    VALUE("shop_stream_heartbeat", shop.heartbeat_ms, TIME, 100, HOUR),
     VALUE("shop_tx_connections", shop.tx_connections, NUMBER, 1, 64),
     VALUE("shop_tx_queue", shop.tx_queue, NUMBER, 0, 65536),
 
@@ -100,7 +102,9 @@ static const size_t  values[] = {
     offsetof(shop_conf_t, read_connections),
     offsetof(shop_conf_t, slow_connections),
     offsetof(shop_conf_t, tx_connections),
-    offsetof(shop_conf_t, tx_queue)
+    offsetof(shop_conf_t, tx_queue),
+    offsetof(shop_conf_t, stream_connections),
+    offsetof(shop_conf_t, heartbeat_ms)
 };
 
 #define N_VALUES             (sizeof(values) / sizeof(values[0]))

@@ -24,6 +24,7 @@ static const struct {
     [SHOP_H_IDEMPOTENCY_KEY]  = { ngx_string("idempotency-key"), 0 },
     [SHOP_H_IF_MATCH]         = { ngx_string("if-match"), 0 },
     [SHOP_H_IF_NONE_MATCH]    = { ngx_string("if-none-match"), 1 },
+    [SHOP_H_LAST_EVENT_ID]    = { ngx_string("last-event-id"), 0 },
     [SHOP_H_PREFER]           = { ngx_string("prefer"), 1 }
 };
 
@@ -50,9 +51,9 @@ sink_alloc(void *rq, size_t size)
 }
 
 
-/* For the log: names are libshop's for ever, the caller's digest is not. */
-static void
-note_answer(ngx_http_shop_ctx_t *ctx, const shop_answer_t *answer)
+/* For logs: names are libshop's for ever, the caller's digest is not. */
+void
+ngx_http_shop_note(ngx_http_shop_ctx_t *ctx, const shop_answer_t *answer)
 {
     ctx->route = answer->route;
     ctx->caller = answer->caller;
@@ -79,7 +80,7 @@ sink_respond(void *rq, const shop_answer_t *answer)
     ngx_http_request_t   *r = ctx->request;
 
     ctx->call = NULL;
-    note_answer(ctx, answer);
+    ngx_http_shop_note(ctx, answer);
 
     if (ctx->submitting) {
         ctx->rc = ngx_http_shop_send(r, &ctx->lent, answer);
@@ -100,7 +101,10 @@ sink_respond(void *rq, const shop_answer_t *answer)
 const shop_sink_ops_t  ngx_http_shop_sink_ops = {
     .size = sizeof(shop_sink_ops_t),
     .alloc = sink_alloc,
-    .respond = sink_respond
+    .respond = sink_respond,
+    .open = ngx_http_shop_stream_open,
+    .write = ngx_http_shop_stream_write,
+    .close = ngx_http_shop_stream_close
 };
 
 

@@ -213,24 +213,63 @@ arena_cleanup(struct arena *a, void (*run)(void *), void *data)
 }
 
 
-void
-arena_reset(struct arena *a)
+/* Down to one that stays, or NULL. */
+static void
+clean(struct arena *a, const struct cleanup *last)
 {
-    struct arena_chunk *c, *next;
-
-    while (a->cleanups != NULL) {
+    while (a->cleanups != last) {
         struct cleanup *up = a->cleanups;
 
         a->cleanups = up->next;
         if (up->run != NULL)
             up->run(up->data);
     }
+}
 
-    for (c = a->chunk; c != NULL; c = next) {
+
+static void
+chunks_give(struct arena_chunk *c, const struct arena_chunk *last)
+{
+    struct arena_chunk *next;
+
+    for (; c != last; c = next) {
         next = c->next;
         chunk_give(c);
     }
+}
+
+
+void
+arena_reset(struct arena *a)
+{
+    clean(a, NULL);
+    chunks_give(a->chunk, NULL);
     memset(a, 0, sizeof(*a));
+}
+
+
+void
+arena_mark(const struct arena *a, struct arena_mark *out)
+{
+    *out = (struct arena_mark) {
+        a->chunk, a->chunk == NULL ? NULL : a->chunk->next, a->at, a->end,
+        a->cleanups, a->size,
+    };
+}
+
+
+/* Large blocks were put behind the chunk that was being filled. */
+void
+arena_rewind(struct arena *a, const struct arena_mark *m)
+{
+    clean(a, m->cleanups);
+    chunks_give(a->chunk, m->chunk);
+    if (m->chunk != NULL) {
+        chunks_give(m->chunk->next, m->next);
+        m->chunk->next = m->next;
+        POISON(m->at, (size_t) (m->end - m->at));
+    }
+    *a = (struct arena) { m->chunk, m->at, m->end, m->cleanups, m->size };
 }
 
 

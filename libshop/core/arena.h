@@ -46,6 +46,20 @@ struct cleanup *arena_cleanup(struct arena *a, void (*run)(void *),
  * again.  A zeroed struct arena is an empty one. */
 void arena_reset(struct arena *a);
 
+/* How far it has come: arena_rewind() undoes what was done since, as if that
+ * part were an arena of its own. */
+struct arena_mark {
+    struct arena_chunk  *chunk;
+    struct arena_chunk  *next;
+    char                *at;
+    char                *end;
+    struct cleanup      *cleanups;
+    size_t               size;
+};
+
+void arena_mark(const struct arena *a, struct arena_mark *out);
+void arena_rewind(struct arena *a, const struct arena_mark *m);
+
 /* Give spare chunks back to the system (background trimming, tests). */
 void arena_trim(void);
 

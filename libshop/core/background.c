@@ -170,7 +170,7 @@ chain_ended(struct chain *c, const struct problem *p)
 }
 
 
-static void
+void
 chain_open(struct chain *c, struct shop *shop)
 {
     c->shop = shop;
@@ -180,8 +180,7 @@ chain_open(struct chain *c, struct shop *shop)
 }
 
 
-/* What it has under way is ended by the shop, and then not followed. */
-static void
+void
 chain_close(struct chain *c)
 {
     if (c->shop == NULL)

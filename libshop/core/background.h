@@ -84,6 +84,11 @@ const char *background_wrong(void);
 void chain_step(struct chain *c, const struct route *route, shop_str_t body,
                 const char *request_id);
 
+/* From nothing to its first round, and to its end: what it has under way is
+ * ended by others, or not followed. */
+void chain_open(struct chain *c, struct shop *shop);
+void chain_close(struct chain *c);
+
 /* A new round: at once when there may be more to do. */
 void chain_round(struct chain *c, bool at_once);
 

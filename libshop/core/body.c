@@ -140,6 +140,14 @@ fail_at(struct request *rq, const struct problem *p, const char *pointer,
 }
 
 
+_Noreturn void
+fail_query(struct request *rq, const struct problem *p, const char *parameter)
+{
+    fault_add(&rq->faults, NULL, parameter, p->code, p->title);
+    fail(rq, p);
+}
+
+
 /* --- If-Match ------------------------------------------------------------ */
 
 

@@ -133,7 +133,8 @@ enum {                          /* flags of a route                          */
     CACHED     = 1 << 6,        /* the answer is kept; PUBLIC GET, with tags */
     WHOLE_LIST = 1 << 7,        /* answers with reply_list()                 */
     MOVES      = 1 << 8,        /* may answer 301: the thing has moved       */
-    FREE       = 1 << 9         /* of no limit: who watches must get in      */
+    FREE       = 1 << 9,        /* of no limit: who watches must get in      */
+    STREAM     = 1 << 10        /* answers with stream_begin(); alone        */
 };
 
 enum {                          /* what an answer depends on, see context()  */
@@ -194,6 +195,7 @@ struct event {
     json         payload;
     stamp        occurred_at;
     const char  *request_id;            /* of what made it, or NULL          */
+    stamp        recorded_at;           /* when it was numbered              */
 };
 
 /* Who hears of events, each once and in their order: what deliver() does with
@@ -297,7 +299,7 @@ const struct page *page(struct request *rq);
 
 /* --- SQL: what sql2c's functions are made of ----------------------------- */
 
-enum lane { LANE_READ, LANE_SLOW };
+enum lane { LANE_READ, LANE_SLOW, LANE_EACH };
 
 struct arg {                    /* a parameter, by type                      */
     enum type     type;
@@ -358,6 +360,13 @@ void *sql_rows(struct request *rq, struct query *q, size_t *n);  /* array    */
 void *sql_row(struct request *rq, struct query *q);              /* or NULL  */
 size_t sql_done(struct request *rq, struct query *q);  /* rows affected      */
 
+/* Row by row, on a connection of its own: for a STREAM of any length.  What was
+ * allocated since a row came is gone when the next one does.  NULL is the end.
+ * 503 when other streams have all connections. */
+void  sql_each(struct request *rq, struct query *q, const struct stmt *st,
+               const void *in, const struct arg *args);
+void *sql_next(struct request *rq, struct query *q);
+
 
 /* --- rules --------------------------------------------------------------- */
 
@@ -368,6 +377,10 @@ _Noreturn void fail(struct request *rq, const struct problem *p);
 /* The same with the place in the body ("/variants/0/sku") and a sentence. */
 _Noreturn void fail_at(struct request *rq, const struct problem *p,
                        const char *pointer, const char *detail);
+
+/* The same with the parameter of the query. */
+_Noreturn void fail_query(struct request *rq, const struct problem *p,
+                          const char *parameter);
 
 /* Note one fault of the body and go on; faults_check() fails with 422 and
  * all that were noted. */
@@ -467,6 +480,33 @@ void reply_none(struct request *rq);            /* 204 */
  * nginx's.  Not on a route that is CACHED or has a transaction: what they keep
  * of an answer is its bytes. */
 void reply_file(struct request *rq, const char *path);
+
+/* A STREAM route begins its answer, of the media type of its row and with the
+ * headers that were set; what fails from here on cuts it.  The handler's end
+ * is the stream's.  HEAD ends here. */
+void stream_begin(struct request *rq);
+
+/* Waits while the client has not taken what was written before. */
+void stream_write(struct request *rq, const char *data, size_t n);
+
+/* What was written goes out without waiting for more of it. */
+void stream_flush(struct request *rq);
+
+/* A line of JSON; a line of CSV (RFC 4180), in which no cell is taken for a
+ * formula: one that begins with = + - @ TAB or CR, also behind apostrophes, has
+ * one apostrophe more.  NULL is an empty cell. */
+void stream_json(struct request *rq, const struct field *view,
+                 const void *data);
+void stream_csv(struct request *rq, const struct texts *cells);
+
+/* Server-sent events, from behind one to the client's end or the worker's: a
+ * STREAM of the media type text/event-stream.  `last` is the newest that there
+ * is; `types` may be none, which is all, and end with * each. */
+void stream_events(struct request *rq, int64_t after, int64_t last,
+                   const struct texts *types);
+
+/* The number in Last-Event-ID, where a client goes on; INT_NONE. */
+int64_t last_event_id(struct request *rq);
 
 /* 201 with the address of what was made. */
 void reply_created(struct request *rq, const struct field *view,

@@ -12,10 +12,6 @@
 #include "core/env.h"
 #include "core/worker.h"
 
-#define COMMON  "-c TimeZone=UTC -c DateStyle=ISO "                           \
-                "-c default_transaction_read_only=on "                        \
-                "-c default_transaction_isolation=repeatable\\ read "
-
 /* A short read looks up few rows by an index; a plan that reads a whole table
  * is right only while the table is small, and would be kept when it is not. */
 #define NESTED  "-c enable_hashjoin=off -c enable_mergejoin=off "             \

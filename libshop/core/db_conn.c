@@ -253,14 +253,25 @@ retry(shop_timer_t *t)
 }
 
 
-void
-lane_connect(struct db_lane *l)
+/* NULL when memory is short. */
+PGconn *
+db_connect(const char *conninfo, const char *options, const char *name)
 {
     const char *keys[] = { "dbname", "options", "fallback_application_name",
                            "client_encoding", NULL };
-    const char *values[] = { l->shop->conf.database, l->options, l->name,
-                             "UTF8", NULL };
+    const char *values[] = { conninfo, options, name, "UTF8", NULL };
+    PGconn     *pg = PQconnectStartParams(keys, values, 1);
 
+    if (pg != NULL)
+        PQsetNoticeProcessor(pg, no_notice, NULL);
+
+    return pg;
+}
+
+
+void
+lane_connect(struct db_lane *l)
+{
     l->watch.ready = ready;
     l->watch.ctx = l->retry.ctx = l;
     l->retry.fire = retry;
@@ -268,9 +279,7 @@ lane_connect(struct db_lane *l)
     l->shop->ops->timer_set(l->shop->host, &l->retry, CONNECT_MAX_MS,
                             SHOP_TIMER_BACKGROUND);
 
-    l->pg = PQconnectStartParams(keys, values, 1);
-    if (l->pg != NULL)
-        PQsetNoticeProcessor(l->pg, no_notice, NULL);
+    l->pg = db_connect(l->shop->conf.database, l->options, l->name);
     if (l->pg == NULL)
         failed(l, "out of memory");
     else if (PQstatus(l->pg) == CONNECTION_BAD)

@@ -25,6 +25,11 @@
 #define QUEUE_MAX    4096       /* waiting: more than coroutines ask         */
 #define READ_MS      100        /* of the lane of reads: statement_timeout   */
 
+/* Settings of all connections that only read. */
+#define COMMON  "-c TimeZone=UTC -c DateStyle=ISO "                           \
+                "-c default_transaction_read_only=on "                        \
+                "-c default_transaction_isolation=repeatable\\ read "
+
 enum {                          /* beside the statements of domains          */
     SLOT_BEGIN = SLOTS_MAX - 5, SLOT_XID, SLOT_COMMIT, SLOT_ROLLBACK, SLOT_ASK
 };
@@ -101,6 +106,8 @@ void entry_finish(struct db_entry *e, enum db_outcome outcome,
                   PGresult *result);
 
 /* db_conn.c */
+PGconn *db_connect(const char *conninfo, const char *options,
+                   const char *name);
 bool lane_is_down(const struct db_lane *l);
 void lane_connect(struct db_lane *l);
 void lane_lost(struct db_lane *l);

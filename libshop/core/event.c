@@ -59,6 +59,7 @@ const struct field event[] = {
     FIELD(event, payload, JSON),
     FIELD(event, occurred_at, STAMP),
     FIELD(event, request_id, TEXT, .nullable = true),
+    FIELD(event, recorded_at, STAMP),
     END_SHAPE
 };
 
@@ -130,16 +131,15 @@ number(struct request *rq)
 }
 
 
-/* "product.*" means all that begins so. */
-static bool
-wants(const struct subscriber *s, const char *type)
+bool
+event_matches(const char *pattern, const char *type, size_t n)
 {
-    size_t n = s->types == NULL ? 0 : strlen(s->types);
+    size_t m = strlen(pattern);
 
-    if (n == 0 || strcmp(s->types, type) == 0)
-        return true;
+    if (m > 0 && pattern[m - 1] == '*')
+        return n >= m - 1 && memcmp(pattern, type, m - 1) == 0;
 
-    return s->types[n - 1] == '*' && strncmp(s->types, type, n - 1) == 0;
+    return n == m && memcmp(pattern, type, m) == 0;
 }
 
 

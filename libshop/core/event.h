@@ -30,4 +30,7 @@ extern const struct field relay_numbered[];
 extern const struct field event_cursor[];
 extern const struct field event[];
 
+/* "product.*" means all that begins so. */
+bool event_matches(const char *pattern, const char *type, size_t n);
+
 #endif

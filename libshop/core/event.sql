@@ -47,7 +47,8 @@ SELECT seq, failures FROM event_cursors
    FOR UPDATE SKIP LOCKED;
 
 -- sql_events_after(after int, most int) many struct event
-SELECT seq, type, subject, payload, occurred_at, request_id FROM events
+SELECT seq, type, subject, payload, occurred_at, recorded_at, request_id
+  FROM events
  WHERE seq > :after ORDER BY seq LIMIT :most;
 
 -- sql_cursor_move(subscriber text, seq int) none

@@ -67,8 +67,9 @@ bucket_of(uint32_t us)
 }
 
 
+/* How long a stream lasts says nothing of the shop: its time is no latency. */
 static void
-count(struct shop *shop, unsigned route, const shop_answer_t *a)
+count(struct shop *shop, unsigned route, const shop_answer_t *a, bool timed)
 {
     struct route_count *c = &shop->by_route[route];
     unsigned            class = (unsigned) a->status / 100 - 1;
@@ -77,8 +78,10 @@ count(struct shop *shop, unsigned route, const shop_answer_t *a)
         return;
 
     c->status[class]++;
-    c->bucket[bucket_of(a->us)]++;
-    c->us += a->us;
+    if (timed) {
+        c->bucket[bucket_of(a->us)]++;
+        c->us += a->us;
+    }
     c->db_us += a->db_us;
     c->hits += strcmp(a->cache, "hit") == 0;
 }
@@ -91,6 +94,7 @@ measure_answer(struct request *rq, shop_answer_t *a, char *caller_id)
 {
     uint64_t now = shop_env.mono_us();
 
+    a->route = rq->route == NULL ? "-" : rq->route->path;
     a->caller = kinds[rq->caller.kind].name;
     a->caller_id = digest_of(&rq->caller, caller_id);
     a->cache = rq->keep.state;
@@ -101,7 +105,7 @@ measure_answer(struct request *rq, shop_answer_t *a, char *caller_id)
     a->us = (uint32_t) (now - rq->start_us);
 
     if (rq->route != NULL)
-        count(rq->shop, rq->match.id, a);
+        count(rq->shop, rq->match.id, a, !rq->stream.open);
 }
 
 
@@ -115,5 +119,5 @@ measure_hit(struct shop *shop, const struct match *m, shop_answer_t *a,
     a->us = a->cache_us = (uint32_t) (shop_env.mono_us() - start_us);
 
     COUNT(shop, CACHE_HITS, 1);
-    count(shop, m->id, a);
+    count(shop, m->id, a, true);
 }

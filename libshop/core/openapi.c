@@ -145,7 +145,7 @@ parameters(struct buf *b, const struct route *r)
         { r->axes & BY_LOCALE,                             "locale" },
         { r->axes & BY_LOCALE,                             "accept_language" },
         { r->axes & BY_CURRENCY,                           "currency" },
-        { r->method == GET && !(r->flags & NO_DB),         "if_none_match" },
+        { r->method == GET && !(r->flags & (NO_DB | STREAM)), "if_none_match" },
         { r->flags & IF_MATCH,                             "if_match" },
         { (r->flags & TX) && !(r->flags & IF_MATCH)
           && strstr(r->path, "/:") != NULL,                "if_match_maybe" },

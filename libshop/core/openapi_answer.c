@@ -159,7 +159,7 @@ headers(struct buf *b, const struct route *r, int status)
 {
     bool locale = r->axes & BY_LOCALE;
     bool done = status >= 200 && status < 300;
-    bool tagged = r->method == GET && !(r->flags & NO_DB);
+    bool tagged = r->method == GET && !(r->flags & (NO_DB | STREAM));
     const struct { bool sent; const char *name; } all[] = {
         { true,                                      "X-Request-Id" },
         { true,                                      "Cache-Control" },
@@ -255,7 +255,7 @@ alternatives(struct buf *b, const struct route *r)
         buf_str(b, ",\"content\":{\"application/json\":{\"schema\":{\"type\":"
                    "\"object\",\"additionalProperties\":false}}}}");
     }
-    if (r->method == GET && !(r->flags & NO_DB)) {
+    if (r->method == GET && !(r->flags & (NO_DB | STREAM))) {
         buf_str(b, ",\"304\":{\"description\":\"The ETag given is that of "
                    "the present answer\"");
         headers(b, r, 304);

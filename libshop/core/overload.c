@@ -56,7 +56,9 @@ bool
 overload_refuses(struct shop *shop, const struct match *m,
                  const shop_request_t *in)
 {
-    unsigned class = in->shed_first ? SHED_FIRST : SHED_LAST;
+    unsigned class = in->shed_first
+                     || (m->route != NULL && (m->route->flags & STREAM))
+                     ? SHED_FIRST : SHED_LAST;
 
     if (shop->conf.overload_ms == 0 || m->route == NULL
         || (m->route->flags & (FREE | NO_DB | TX)) || !is_late(shop, class))

@@ -77,6 +77,9 @@ const struct problem wrong_query = {
 const struct problem bad_cursor = {
     400, "bad_cursor", "The cursor is not one that this list gave out.",
 };
+const struct problem bad_last_event_id = {
+    400, "bad_last_event_id", "Last-Event-ID is not the id of an event.",
+};
 const struct problem unknown_locale = {
     422, "unknown_locale", "The shop does not speak this language.",
 };

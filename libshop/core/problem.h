@@ -26,6 +26,7 @@ extern const struct problem bad_path;
 extern const struct problem bad_query;
 extern const struct problem wrong_query;
 extern const struct problem bad_cursor;
+extern const struct problem bad_last_event_id;
 extern const struct problem unknown_locale;     /* of context_of()           */
 extern const struct problem unknown_currency;
 extern const struct problem internal_error;

@@ -5,7 +5,6 @@
  */
 #include "core/env.h"
 #include "core/hash.h"
-#include "core/pace.h"
 #include "core/problem.h"
 #include "core/request.h"
 #include "core/worker.h"
@@ -241,7 +240,7 @@ answer_etag(struct request *rq)
         return s->etag;
     if (s->status != 200 || s->file != NULL || rq->route == NULL
         || rq->route->method != GET
-        || (rq->route->flags & NO_DB))
+        || (rq->route->flags & (NO_DB | STREAM)))
         return NULL;
 
     etag = arena_alloc(&rq->attempt, 40);
@@ -312,16 +311,10 @@ compare(struct request *rq)
 
 
 void
-answer_send(struct request *rq)
+answer_fill(struct request *rq, shop_answer_t *a, char text[PACE_TEXT])
 {
     struct staged *s = &rq->answer;
-    shop_answer_t  a = { .route = rq->route == NULL ? "-" : rq->route->path };
-    char           text[PACE_TEXT], caller_id[CALLER_ID];
 
-    if (s->type == NULL) {
-        shop_log(rq->shop, SHOP_LOG_ERROR, "%s gave no answer", a.route);
-        stage_problem(rq, &internal_error);
-    }
     answer_finish(rq);
     if (rq->route != NULL)
         compare(rq);
@@ -331,13 +324,32 @@ answer_send(struct request *rq)
         s->n_headers += pace_headers(&rq->limit, text,
                                      s->headers + s->n_headers);
 
-    a.status = s->status;
-    a.content_type = (shop_str_t) { s->type, strlen(s->type) };
-    a.body = (shop_str_t) { s->body, s->len };
+    a->status = s->status;
+    a->content_type = (shop_str_t) { s->type, strlen(s->type) };
+    a->body = (shop_str_t) { s->body, s->len };
     if (s->file != NULL)
-        a.file = (shop_str_t) { s->file, strlen(s->file) };
-    a.headers = s->headers;
-    a.n_headers = s->n_headers;
+        a->file = (shop_str_t) { s->file, strlen(s->file) };
+    a->headers = s->headers;
+    a->n_headers = s->n_headers;
+}
+
+
+void
+answer_send(struct request *rq)
+{
+    shop_answer_t  a = { 0 };
+    char           text[PACE_TEXT], caller_id[CALLER_ID];
+
+    if (rq->stream.open) {
+        stream_end(rq);
+        return;
+    }
+    if (rq->answer.type == NULL) {
+        shop_log(rq->shop, SHOP_LOG_ERROR, "%s gave no answer",
+                 rq->route == NULL ? "-" : rq->route->path);
+        stage_problem(rq, &internal_error);
+    }
+    answer_fill(rq, &a, text);
     measure_answer(rq, &a, caller_id);
     if (rq->sink != NULL)
         rq->sink->respond(rq->sink_ctx, &a);

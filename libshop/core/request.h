@@ -13,7 +13,8 @@
  *     handler began; both run in attempt_end().
  *  2. `answer` is sent once, when the handler has returned and, in a TX
  *     route, its transaction is committed.
- *  3. A suspended request has its deadline timer armed.
+ *  3. A suspended request has its deadline timer armed; one whose stream is
+ *     open only while it waits for PostgreSQL, anew each time.
  *  4. A request that writes reads nothing of the host's: `own` is its copy,
  *     so it can run to its end when the client has gone.
  */
@@ -28,8 +29,10 @@
 #include "core/coro.h"
 #include "core/db.h"
 #include "core/limit.h"
+#include "core/pace.h"
 #include "core/route.h"
 #include "core/shape.h"
+#include "core/stream.h"
 #include "shop.h"
 
 #define HEADERS_MAX  16         /* of an answer, beside type and length      */
@@ -86,6 +89,9 @@ struct request {
     enum request_state      state;
     unsigned                attempts;   /* begun                             */
     bool                    waiting;    /* yielded, to be woken              */
+    void                  (*work)(void *arg);   /* see request_on_loop()     */
+    void                   *work_arg;
+    struct stream           stream;
     bool                    in_tx;      /* statements go to `tx`             */
     bool                    answered;   /* what fails now is not told        */
     bool                    tx_asked;   /* `tx` was acquired, or refused     */
@@ -136,6 +142,11 @@ void request_wake(struct request *rq);
 /* On the coroutine: leave it for ever with that state. */
 _Noreturn void request_leave(struct request *rq, enum request_state state);
 
+/* On the coroutine: have it done on the loop's stack, at once.  For libraries
+ * that may want more stack than a coroutine has; what is done there neither
+ * waits nor ends this request. */
+void request_on_loop(struct request *rq, void (*work)(void *arg), void *arg);
+
 /* On the coroutine: wait so long. */
 void request_pause(struct request *rq, uint32_t ms);
 
@@ -155,7 +166,7 @@ bool offload_try(struct request *rq, void (*work)(void *arg), void *arg);
 
 /* --- stages (serve.c, context.c, body.c) --- */
 void serve(void *rq);
-
+const struct problem *caller_find(struct request *rq);
 /* Its id, as PostgreSQL takes it; NULL: it has none. */
 const char *trace(struct request *rq);
 const struct problem *query_parse(struct request *rq);
@@ -210,6 +221,10 @@ const char *answer_etag(struct request *rq);
 void answer_finish(struct request *rq);
 void reply_minimal(struct request *rq);         /* the headers of all        */
 void answer_send(struct request *rq);
+
+/* The answer as the host is given it; the text of some headers lies in
+ * `text`. */
+void answer_fill(struct request *rq, shop_answer_t *a, char text[PACE_TEXT]);
 bool etag_known(shop_str_t if_none_match, shop_str_t etag);
 
 /* --- what logs and metrics are told (measure.c) --- */

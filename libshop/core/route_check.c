@@ -41,6 +41,10 @@ flags_fault(const struct route *r)
           "CACHED is for GET by everyone" },
         { (f & CACHED) && (f & NO_DB), "CACHED is for what is in PostgreSQL" },
         { get && r->body != NULL, "GET has no body" },
+        { (f & STREAM) && (f & ~(unsigned) (STREAM | FREE)),
+          "STREAM goes with nothing else" },
+        { (f & STREAM) && r->media_type == NULL,
+          "STREAM says what its media type is" },
     };
 
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {

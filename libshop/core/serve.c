@@ -133,7 +133,7 @@ query_parse(struct request *rq)
 
 
 /* Where everyone may, nobody is asked who he is. */
-static const struct problem *
+const struct problem *
 caller_find(struct request *rq)
 {
     shop_str_t token = pace_token(rq->in);
@@ -300,6 +300,8 @@ show(struct request *rq)
     if (kept && take_kept(rq))
         return;
     rq->route->handler(rq);
+    if (rq->stream.open)
+        stream_flush(rq);
     if (kept)
         keep(rq);
     if (is_news(rq)) {

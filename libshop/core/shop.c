@@ -114,13 +114,26 @@ request_end(struct request *rq)
 }
 
 
+/* What its coroutine asked the loop's stack to do. */
+static void
+work(struct request *rq)
+{
+    void (*fn)(void *) = rq->work;
+
+    rq->work = NULL;
+    fn(rq->work_arg);
+}
+
+
 /* Run it until it waits or has ended: true when it has ended. */
 static bool
 request_run(struct request *rq)
 {
     do {
-        bool alive = coro_resume(rq->coro) == 1;
+        bool alive;
 
+        while ((alive = coro_resume(rq->coro) == 1) && rq->work != NULL)
+            work(rq);
         if (alive && rq->state == RUNNING)
             return false;
         if (alive)
@@ -144,10 +157,40 @@ request_stop(struct request *rq, const struct problem *p)
 }
 
 
+static void
+deadline_set(struct request *rq, uint32_t ms)
+{
+    struct shop *shop = rq->shop;
+
+    shop->ops->timer_set(shop->host, &rq->deadline, ms,
+                         SHOP_TIMER_FOREGROUND);
+}
+
+
+/* A stream may take hours, but no part of it does: what it waits for comes
+ * within the time of a whole request, unless that is its client. */
 void
 request_wait(struct request *rq)
 {
+    struct shop *shop = rq->shop;
+    bool         timed = rq->stream.open && !rq->stream.patient;
+
+    if (timed) {
+        rq->until_ms = shop_now_ms(shop) + shop->conf.deadline_ms;
+        deadline_set(rq, shop->conf.deadline_ms);
+    }
     rq->waiting = true;
+    coro_yield();
+    if (timed)
+        shop->ops->timer_del(shop->host, &rq->deadline);
+}
+
+
+void
+request_on_loop(struct request *rq, void (*work_of)(void *arg), void *arg)
+{
+    rq->work = work_of;
+    rq->work_arg = arg;
     coro_yield();
 }
 
@@ -227,8 +270,7 @@ deadline_fired(shop_timer_t *t)
     } else if (kept_serve_old(rq)) {
         request_answer(rq);
     } else if (now < rq->until_ms) {
-        shop->ops->timer_set(shop->host, t, (uint32_t) (rq->until_ms - now),
-                             SHOP_TIMER_FOREGROUND);
+        deadline_set(rq, (uint32_t) (rq->until_ms - now));
         return;
     } else {
         request_stop(rq, &deadline_exceeded);
@@ -396,9 +438,10 @@ request_go(struct request *rq)
     if (request_run(rq))
         return true;
 
-    rq->until_ms = shop_now_ms(shop) + shop->conf.deadline_ms;
-    shop->ops->timer_set(shop->host, &rq->deadline, patience_ms(rq),
-                         SHOP_TIMER_FOREGROUND);
+    if (!rq->stream.open) {
+        rq->until_ms = shop_now_ms(shop) + shop->conf.deadline_ms;
+        deadline_set(rq, patience_ms(rq));
+    }
 
     return false;
 }
@@ -662,6 +705,7 @@ shop_drain(shop_t *shop)
 {
     shop->draining = true;
     backlog_close(&shop->backlog);
+    hub_drain(&shop->hub, shop);
     db_drain(shop->db);
 }
 
@@ -670,6 +714,7 @@ SHOP_API void
 shop_close(shop_t *shop)
 {
     background_close(&shop->background);
+    hub_close(&shop->hub);
     while (shop->live != NULL)
         request_stop(shop->live, &shutting_down);
 
@@ -681,6 +726,7 @@ shop_close(shop_t *shop)
     cache_leave(&shop->cache);
     coro_pool_done(&shop->coros);
     background_done(&shop->background);
+    hub_done(&shop->hub);
     arena_reset(&shop->settings.arena);
     arena_reset(&shop->arena);
     shop_env.release(shop);

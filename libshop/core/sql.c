@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "core/db_rows.h"
 #include "core/env.h"
 #include "core/problem.h"
 #include "core/request.h"
@@ -209,4 +210,133 @@ size_t
 sql_done(struct request *rq, struct query *q)
 {
     return strtoul(PQcmdTuples(result_of(rq, q)), NULL, 10);
+}
+
+
+/* --- row by row ---------------------------------------------------------- */
+
+
+/* `rows` first, so that the connection's pointer is ours. */
+struct reading {
+    struct db_rows     rows;
+    struct request    *rq;
+    struct db_call     call;
+    const char        *values[PARAMS_MAX];
+    PGresult          *row;             /* whose texts are in use            */
+    struct arena_mark  mark;            /* before the row                    */
+};
+
+
+static void
+rows_wake(struct db_rows *r)
+{
+    request_wake(((struct reading *) r)->rq);
+}
+
+
+/* Also from within the loop's stack, when the request is abandoned. */
+static void
+rows_forget(void *data)
+{
+    struct reading *r = data;
+
+    PQclear(r->row);
+    r->row = NULL;
+    db_rows_close(&r->rows);
+}
+
+
+static void
+rows_open(void *data)
+{
+    struct reading *r = data;
+
+    db_rows_open(&r->rows, r->rq->shop, &r->call);
+}
+
+
+static void
+rows_more(void *data)
+{
+    db_rows_more(data);
+}
+
+
+/* Until there are rows or there will be none. */
+static void
+rows_wait(struct request *rq, struct query *q)
+{
+    struct db_rows *rows = &((struct reading *) q->entry)->rows;
+    uint64_t        since = shop_env.mono_us();
+
+    while (rows->n == 0 && rows->wait.outcome == DB_PENDING)
+        request_wait(rq);
+
+    rq->db_us += (uint32_t) (shop_env.mono_us() - since);
+    if (rows->n == 0 && rows->wait.outcome != DB_ROWS)
+        fail_database(rq, q->stmt->name, &rows->wait);
+}
+
+
+/* The first rows are waited for here, so that what fails still has an answer:
+ * the handler's stream begins behind this. */
+void
+sql_each(struct request *rq, struct query *q, const struct stmt *st,
+         const void *in, const struct arg *args)
+{
+    struct reading *r = alloc(rq, sizeof(*r));
+
+    if (sql_bind(st, in, args, asker(rq, st), &rq->attempt, r->values,
+                 &r->call) != 0
+        || arena_cleanup(&rq->attempt, rows_forget, r) == NULL)
+        fail(rq, &out_of_memory);
+
+    *q = (struct query) { .rq = rq, .entry = r, .stmt = st };
+    r->rq = rq;
+    r->rows.wake = rows_wake;
+    request_on_loop(rq, rows_open, r);
+    rows_wait(rq, q);
+    arena_mark(&rq->attempt, &r->mark);
+}
+
+
+/* The next row as libpq has it, or NULL at the end. */
+static PGresult *
+row_take(struct request *rq, struct query *q)
+{
+    struct db_rows *rows = &((struct reading *) q->entry)->rows;
+
+    if (rows->at == rows->n) {
+        request_on_loop(rq, rows_more, rows);
+        rows_wait(rq, q);
+    }
+
+    return rows->at < rows->n ? rows->row[rows->at++] : NULL;
+}
+
+
+void *
+sql_next(struct request *rq, struct query *q)
+{
+    struct reading       *r = q->entry;
+    const struct stmt    *st = q->stmt;
+    const struct columns *columns;
+    char                  why[128];
+    void                 *into;
+
+    arena_rewind(&rq->attempt, &r->mark);
+    PQclear(r->row);
+    r->row = NULL;
+    r->row = row_take(rq, q);
+    if (r->row == NULL) {
+        request_on_loop(rq, rows_forget, r);
+        return NULL;
+    }
+    check(rq, st, sql_columns(&columns, r->call.slot, st->out, r->row, why,
+                              sizeof(why)), why);
+    into = alloc(rq, st->out->size);
+    check(rq, st, sql_row_read(columns, r->row, 0, into, &rq->attempt, why,
+                               sizeof(why)), why);
+
+    return into;
 }

@@ -297,3 +297,12 @@ int_parse(int64_t *out, const char *text, size_t n)
     *out = minus ? -v : v;
     return true;
 }
+
+
+bool
+csv_is_formula(const char *cell)
+{
+    cell += strspn(cell, "'");
+
+    return *cell != '\0' && strchr("=+-@\t\r", *cell) != NULL;
+}

@@ -59,6 +59,11 @@ ssize_t base64url_decode(uint8_t *out, const char *in, size_t n);
 
 bool int_parse(int64_t *out, const char *text, size_t n);
 
+/* Would a program for tables take the cell for a formula?  Such begin with
+ * = + - @ TAB or CR, also behind apostrophes: a CSV of ours has one apostrophe
+ * more before it, and whoever reads it takes one away. */
+bool csv_is_formula(const char *cell);
+
 /* PostgreSQL's array text form, in and out. */
 bool pg_array_parse(struct arena *a, struct texts *out, const char *text,
                     size_t n);

@@ -12,6 +12,7 @@
 #include "core/coro.h"
 #include "core/db.h"
 #include "core/far.h"
+#include "core/hub.h"
 #include "core/overload.h"
 #include "core/poll.h"
 #include "core/route.h"
@@ -49,8 +50,10 @@ struct shop {
     struct overload           overload;
     struct background         background;
     struct backlog            backlog;
+    struct hub                hub;
     struct evp_mac_ctx_st    *mac[2];   /* of cursors, by secret             */
     struct sighting           seen[SIGHTINGS];
+    unsigned                  row_readers;      /* connections of exports    */
     bool                      draining;
     uint64_t                 *count;    /* cache_counters()                  */
     struct route_count       *by_route;

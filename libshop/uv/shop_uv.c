@@ -28,6 +28,12 @@ struct call {
     struct chunk   *chunks;
     shop_answer_t  *answer;     /* our copy; NULL if memory was short       */
     bool            done;
+
+    const shop_uv_request_t *request;   /* says where a stream goes         */
+    char           *stream;     /* or it is collected here                  */
+    size_t          n_stream;
+    size_t          room;
+    bool            cut;        /* it did not come whole                    */
 };
 
 /* The names as a program writes them; they are compared without case. A slot
@@ -41,6 +47,7 @@ static const char  *const slots[SHOP_H_COUNT] = {
     [SHOP_H_IDEMPOTENCY_KEY]  = "Idempotency-Key",
     [SHOP_H_IF_MATCH]         = "If-Match",
     [SHOP_H_IF_NONE_MATCH]    = "If-None-Match",
+    [SHOP_H_LAST_EVENT_ID]    = "Last-Event-ID",
     [SHOP_H_PREFER]           = "Prefer"
 };
 
@@ -215,12 +222,98 @@ sink_respond(void *rq, const shop_answer_t *answer)
 }
 
 
+/* Who collects would wait for the end of what has none. */
+static int
+sink_open(void *rq, const shop_answer_t *head)
+{
+    struct call        *call = rq;
+    static const char   events[] = "text/event-stream";
+
+    if (call->request->piece == NULL
+        && head->content_type.len == sizeof(events) - 1
+        && memcmp(head->content_type.data, events, sizeof(events) - 1) == 0)
+    {
+        return SHOP_E_BUSY;
+    }
+
+    call->answer = copy_answer(head, call->id);
+
+    return call->answer != NULL ? SHOP_OK : SHOP_E_NOMEM;
+}
+
+
+static int
+collect(struct call *call, const char *data, size_t n)
+{
+    char    *grown;
+    size_t   room = call->room == 0 ? 65536 : call->room;
+
+    while (room < call->n_stream + n) {
+        room *= 2;
+    }
+
+    if (room > SHOP_UV_COLLECT_MAX) {
+        return SHOP_E_NOMEM;
+    }
+
+    if (room != call->room) {
+        grown = realloc(call->stream, room);
+        if (grown == NULL) {
+            return SHOP_E_NOMEM;
+        }
+        call->stream = grown;
+        call->room = room;
+    }
+
+    memcpy(call->stream + call->n_stream, data, n);
+    call->n_stream += n;
+
+    return SHOP_OK;
+}
+
+
+/* Never SHOP_AGAIN: who takes pieces has taken them when he returns. */
+static int
+sink_write(void *rq, const char *data, size_t n)
+{
+    struct call  *call = rq;
+
+    if (call->request->piece == NULL) {
+        return collect(call, data, n);
+    }
+
+    return call->request->piece(call->request->piece_ctx, data, n) == 0
+           ? SHOP_OK : SHOP_E_IO;
+}
+
+
+/* The answer is made anew with its body, in one block as any. */
+static void
+sink_close(void *rq, const shop_answer_t *answer, int whole)
+{
+    struct call    *call = rq;
+    shop_answer_t  *head = call->answer;
+
+    call->cut = !whole;
+    head->db_us = answer->db_us;
+    head->body = (shop_str_t) { call->stream, call->n_stream };
+    head->n_headers--;          /* the id is added once more                */
+    call->answer = whole ? copy_answer(head, call->id) : NULL;
+    free(head);
+    free(call->stream);
+    call->done = true;
+}
+
+
 /* libshop takes the size for the sink's version: calls that it adds later lie
  * beyond it and are not made. */
 static const shop_sink_ops_t  sink = {
     .size = sizeof(shop_sink_ops_t),
     .alloc = sink_alloc,
-    .respond = sink_respond
+    .respond = sink_respond,
+    .open = sink_open,
+    .write = sink_write,
+    .close = sink_close
 };
 
 
@@ -322,7 +415,8 @@ run(shop_uv_t *uv, const shop_request_t *request, struct call *call)
         (void) uv_run(uv->host.loop, UV_RUN_ONCE);
     }
 
-    return call->answer != NULL ? SHOP_OK : SHOP_E_NOMEM;
+    return call->answer != NULL ? SHOP_OK
+           : call->cut ? SHOP_E_IO : SHOP_E_NOMEM;
 }
 
 
@@ -336,7 +430,7 @@ shop_uv_call(shop_uv_t *uv, const shop_uv_request_t *request,
     int             rc;
     char            id[32];
     size_t          i;
-    struct call     call = { 0 };
+    struct call     call = { .request = request };
     shop_request_t  in = { 0 };
 
     in.method = str(request->method);

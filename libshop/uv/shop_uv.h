@@ -55,13 +55,24 @@ typedef struct shop_uv_request {
     const shop_header_t  *headers;      /* those a shop does not read are ...*/
     size_t                n_headers;    /* ... left out; the first one counts*/
     shop_str_t            body;
+
+    /* Where a stream goes, piece by piece; other than 0 is "no more".  NULL:
+     * it is collected, up to SHOP_UV_COLLECT_MAX bytes. */
+    int                 (*piece)(void *ctx, const char *data, size_t n);
+    void                 *piece_ctx;
 } shop_uv_request_t;
+
+#define SHOP_UV_COLLECT_MAX  67108864
 
 /*
  * Serve one request and wait for the answer: runs the loop meanwhile, so it
  * may not be called from a callback of the loop.  The answer is one block of
  * memory, to be freed with shop_uv_answer_free(); its last header is the id
  * that the request was given, X-Request-Id.
+ *
+ * An answer that streams has its body here too, or none when `piece` took it.
+ * A stream that did not come whole is SHOP_E_IO; one of events, which has no
+ * end, is served to a `piece` only.
  */
 SHOP_API int shop_uv_call(shop_uv_t *uv, const shop_uv_request_t *request,
                           const shop_answer_t **answer);

@@ -86,6 +86,10 @@ my @numbers = (
       'must be a number from 1 to 64' ],
     [ shop_tx_connections   => 1, 64, 0, 65,
       'must be a number from 1 to 64' ],
+    [ shop_stream_connections => 1, 64, 0, 65,
+      'must be a number from 1 to 64' ],
+    [ shop_stream_heartbeat => '100ms', '3600s', '99ms', '3601s',
+      'must be a time from 100ms to 3600000ms' ],
     [ shop_tx_queue         => 0, 65536, -1, 65537,
       'must be a number from 0 to 65536' ],
     [ shop_stack_size       => '32k', '1024k', '31k', '1025k',
@@ -262,12 +266,14 @@ for my $name (@there) {
 
 # A bound or a default in the page is the module's.
 my %default;
-my ($init) = read_file("$top/libshop/shop.h")
-    =~ /define SHOP_CONF_INIT \{(.*?)\{ \{/s;
+my ($init, $last) = read_file("$top/libshop/shop.h")
+    =~ /define SHOP_CONF_INIT \{(.*?)\{ \{.*?(\d+, \d+)\s*\\\n\}/s;
 @default{qw(shop_cache_stale shop_deadline shop_overload
             shop_max_coroutines shop_stack_size shop_read_connections
             shop_slow_connections shop_tx_connections shop_tx_queue)}
     = ($init =~ /\d+/g)[-9 .. -1];
+@default{qw(shop_stream_connections shop_stream_heartbeat)}
+    = $last =~ /\d+/g;
 for (@numbers) {
     my ($name, $low, $high) = @$_;
     my ($default, $from, $to) = $page =~ /^\#\#\#\ $name\n\n

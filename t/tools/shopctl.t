@@ -274,7 +274,7 @@ sub check {
 my $checks = check('', '--workers', 2);
 is(join(' ', sort keys %$checks),
    'connections invariants migrations role server', 'all parts are there');
-like($checks->{connections}{detail}, qr/^2 workers x 7 connections x 2/,
+like($checks->{connections}{detail}, qr/^2 workers x 9 connections x 2/,
      'connections are counted');
 check('connections', '--workers', 200);
 check('connections', '--connections', 200);

@@ -30,6 +30,17 @@ struct job {                    /* what a pool thread does                   */
     const char   *gate;         /* ... when there is such a file             */
 };
 
+struct series {                 /* what a stream is made of                  */
+    int64_t       rows;
+    int64_t       width;        /* bytes of each                             */
+    int64_t       fail_at;
+};
+
+struct counted {
+    int64_t       n;
+    const char   *text;
+};
+
 struct effect {                 /* what a subscriber or a job leaves behind  */
     const char   *subject;
     int64_t       n;
@@ -37,5 +48,6 @@ struct effect {                 /* what a subscriber or a job leaves behind  */
 
 extern const struct field toy[];
 extern const struct field effect[];
+extern const struct field counted[];
 
 #endif

@@ -33,3 +33,8 @@ VALUES (:what, :subject, :amount);
 -- sql_toy_named(name text) maybe struct toy
 SELECT id, name, label, note, quantity, fresh_for, version
   FROM toys WHERE name = :name;
+
+-- sql_counted(rows int, width int) each struct counted
+-- In FROM all rows of the function would be made before the first is given.
+SELECT n, repeat(chr(97 + (n % 26)::integer), :width::integer) AS text
+  FROM (SELECT generate_series(1, :rows::bigint) AS n) s;

@@ -268,6 +268,65 @@ toy_manual(struct request *rq)
 }
 
 
+/* --- streams -------------------------------------------------------------- */
+
+
+static const struct field series[] = {
+    SHAPE(series, "ToySeries"),
+    FIELD(series, rows, INT, .required = true, .min = 0),
+    FIELD(series, width, INT, .required = true, .min = 1),
+    FIELD(series, fail_at, INT),
+    END_SHAPE
+};
+
+const struct field counted[] = {
+    SHAPE(counted, "ToyCounted"),
+    FIELD(counted, n, INT),
+    FIELD(counted, text, TEXT),
+    END_SHAPE
+};
+
+
+/* GET /api/v1/toys/series: out of PostgreSQL. */
+static void
+toy_series(struct request *rq)
+{
+    const struct series  *in = query(rq, series);
+    const struct counted *row;
+    struct query          q;
+
+    each_counted(rq, &q, in->rows, in->width);
+    header(rq, "Content-Disposition", "attachment; filename=\"toys.ndjson\"");
+    stream_begin(rq);
+    while ((row = next_counted(rq, &q)) != NULL) {
+        if (row->n == in->fail_at)
+            fail(rq, &conflict);
+        stream_json(rq, counted, row);
+    }
+}
+
+
+/* GET /api/v1/toys/pieces: out of nothing, without waiting for anybody but the
+ * client; each is as large as is asked for. */
+static void
+toy_pieces(struct request *rq)
+{
+    const struct series *in = query(rq, series);
+    char                *piece = alloc(rq, (size_t) in->width);
+
+    memset(piece, 'p', (size_t) in->width);
+    if (in->fail_at == 0)
+        fail(rq, &conflict);
+    stream_begin(rq);
+    for (int64_t n = 1; n <= in->rows; n++) {
+        if (n == in->fail_at)
+            fail(rq, &conflict);
+        stream_write(rq, piece, (size_t) in->width);
+        stream_flush(rq);
+    }
+}
+
+
 /* --- events and jobs ------------------------------------------------------ */
 
 
@@ -349,6 +408,10 @@ static const struct route toy_routes[] = {
     { GET, "/api/v1/toys/:toy/manual/kept", toy_manual, PUBLIC, CACHED },
     { GET, "/api/v1/toys/:toy/private", toy_untagged, MAY(products_read),
       .view = toy },
+    { GET, "/api/v1/toys/series", toy_series, PUBLIC, STREAM,
+      .query = series, .media_type = "application/x-ndjson" },
+    { GET, "/api/v1/toys/pieces", toy_pieces, PUBLIC, STREAM,
+      .query = series, .media_type = "text/plain" },
     { POST, "/api/v1/toys", toy_create, MAY(products_write) | MAY(prices_write),
       TX | ONCE, .body = toy, .view = toy, .status = 201 },
     { PATCH, "/api/v1/toys/:toy", toy_change, PUBLIC, TX | ONCE | IF_MATCH,

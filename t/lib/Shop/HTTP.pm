@@ -126,7 +126,7 @@ sub close {
 sub usable {
     my ($self) = @_;
 
-    return $self->{socket} && $self->{in} eq ''
+    return $self->{socket} && $self->{in} eq '' && !$self->{endless}
            && !IO::Select->new($self->{socket})->can_read(0);
 }
 
@@ -147,8 +147,25 @@ sub fill {
 }
 
 
+# An event stream has no end: its body is left to read_piece().
 sub read_response {
     my ($self, $method) = @_;
+    my $res = $self->read_head;
+    my ($status, $headers) = @$res{qw(status headers)};
+
+    $self->{endless} = $method ne 'HEAD'
+        && ($headers->{'content-type'} // '') eq 'text/event-stream';
+    $res->{body} = $method eq 'HEAD' || $status == 204 || $status == 304
+        || $self->{endless} ? '' : $self->read_body($headers);
+    $self->close if ($headers->{connection} // '') eq 'close'
+                    && !$self->{endless};
+
+    return $res;
+}
+
+
+sub read_head {
+    my ($self) = @_;
     my $raw;
 
     # Interim answers (100 Continue) are stepped over.
@@ -170,12 +187,18 @@ sub read_response {
                                                  : $value;
     }
 
-    my $body = $method eq 'HEAD' || $status == 204 || $status == 304
-        ? '' : $self->read_body(\%headers);
-    $self->close if ($headers{connection} // '') eq 'close';
+    return { status => $status, headers => \%headers, raw => $raw };
+}
 
-    return { status => $status, headers => \%headers, body => $body,
-             raw => $raw };
+
+# The next chunk of a body in chunks; nothing at its end.
+sub read_piece {
+    my ($self) = @_;
+    my $size = hex $self->take_line;
+    my $piece = $self->take($size);
+
+    $self->take(2);
+    return $piece;
 }
 
 
