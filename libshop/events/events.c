@@ -33,6 +33,16 @@ const struct field feed_filter[] = {
     END_SHAPE
 };
 
+const struct field stream_query[] = {
+    SHAPE(stream_query, "EventStreamQuery"),
+    FIELD(stream_query, after, INT, .min = 0,
+          .doc = "The last event that is known; Last-Event-ID comes first. "
+                 "From now on when neither is given"),
+    FIELD(stream_query, types, TEXTS, .max = 20,
+          .doc = "Such as product.created, or product.* for all of these"),
+    END_SHAPE
+};
+
 const struct field feed_bounds[] = {
     SHAPE(feed_bounds, "EventBounds"),
     FIELD(feed_bounds, first, INT),
@@ -88,6 +98,21 @@ feed_check(struct request *rq, int64_t after)
     b = sql_feed_bounds(rq);
     if (after + 1 < b->first)
         fail(rq, &events_trimmed);
+}
+
+
+void
+feed_listen(struct request *rq, int64_t after, const struct texts *types)
+{
+    const struct feed_bounds *b = sql_feed_bounds(rq);
+
+    if (after == INT_NONE)
+        after = b->last;
+    if (after == 0 && b->first > 1)
+        after = b->first - 1;
+    if (after + 1 < b->first)
+        fail(rq, &events_trimmed);
+    stream_events(rq, after, b->last, types);
 }
 
 

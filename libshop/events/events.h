@@ -26,6 +26,12 @@ struct feed_filter {
     const char   *subject;
 };
 
+/* The query of the live feed. */
+struct stream_query {
+    int64_t       after;        /* INT_NONE: from now on                     */
+    struct texts  types;
+};
+
 /* The numbers between which the feed can be read. */
 struct feed_bounds {
     int64_t       first;        /* the oldest that is kept                   */
@@ -56,6 +62,7 @@ struct job_filter {
 extern const struct field feed_event[];
 extern const struct field feed_filter[];
 extern const struct field feed_bounds[];
+extern const struct field stream_query[];
 extern const struct field job_row[];
 extern const struct field job_filter[];
 
@@ -65,6 +72,9 @@ extern const struct problem job_not_dead;
 /* Nothing that anybody still asks for is lost without a word: 410 when events
  * behind the number have been trimmed. */
 void feed_check(struct request *rq, int64_t after);
+
+/* The same for whoever wants to hear what comes. */
+void feed_listen(struct request *rq, int64_t after, const struct texts *types);
 
 /* A dead letter is tried again from the start, or thrown away. */
 void job_replay(struct request *rq, uuid id);

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "core/problem.h"
 #include "events/events.sql.h"
 
 #define ADMIN  "/api/admin/v1"
@@ -29,6 +30,18 @@ event_list(struct request *rq)
     feed_check(rq, after);
     rows = sql_feed(rq, f, after == INT_NONE ? 0 : after, p->limit, &n);
     reply_page(rq, feed_event, rows, n);
+}
+
+
+/* GET /stream: the same as it happens.  A client that was cut off says in
+ * Last-Event-ID where, whatever its address says. */
+static void
+event_stream(struct request *rq)
+{
+    const struct stream_query *in = query(rq, stream_query);
+    int64_t                    after = last_event_id(rq);
+
+    feed_listen(rq, after == INT_NONE ? in->after : after, &in->types);
 }
 
 
@@ -80,6 +93,9 @@ discard_job(struct request *rq)
 
 
 static const struct problem *const feed_problems[] = { &events_trimmed, NULL };
+static const struct problem *const stream_problems[] = {
+    &events_trimmed, &bad_last_event_id, NULL
+};
 static const struct problem *const dead_problems[] = { &job_not_dead, NULL };
 
 static const struct route admin_routes[] = {
@@ -87,6 +103,10 @@ static const struct route admin_routes[] = {
       .query = feed_filter, .view = feed_event, .sorts = seq_sorts,
       .problems = feed_problems,
       .summary = "What has happened, in the order of commits" },
+    { GET, ADMIN "/stream", event_stream, MAY(events_read), STREAM,
+      .query = stream_query, .problems = stream_problems,
+      .media_type = "text/event-stream",
+      .summary = "Events as they happen, server-sent" },
     { GET, ADMIN "/jobs", job_list, MAY(jobs_read), PAGED,
       .query = job_filter, .view = job_row, .sorts = id_sorts,
       .summary = "Jobs that wait, run or are dead letters" },
