@@ -243,6 +243,7 @@ run(struct ctl *ctl, int argc, char **argv)
     int64_t              workers = sysconf(_SC_NPROCESSORS_ONLN);
     int64_t              connections = usual.read_connections
                                        + usual.slow_connections
+                                       + usual.stream_connections
                                        + usual.tx_connections;
     const struct option  options[] = {
         { "workers", OPTION_INT, &workers, 1, 1024 },

@@ -436,6 +436,18 @@ static const char *(*const take[])(struct import_cell *cell) = {
 };
 
 
+/* What an export put before a text that a program for tables would take for a
+ * formula; behind more apostrophes it was one of the text's own. */
+static void
+unquote(struct import_cell *cell)
+{
+    if (*cell->text == '\'' && csv_is_formula(cell->text)) {
+        cell->text++;
+        cell->len--;
+    }
+}
+
+
 /* HTML is normalised when it is clean: its characters may be references. */
 const char *
 import_cell_take(struct import_cell *cell)
@@ -450,6 +462,8 @@ import_cell_take(struct import_cell *cell)
         return NULL;
 
     cell->text = arena_copy(cell->arena, cell->text, cell->len);
+    if (cell->text != NULL)
+        unquote(cell);
     if (cell->text != NULL && cell->column->kind != IMPORT_HTML)
         cell->text = text_nfc(cell->arena, cell->text, cell->len);
     if (cell->text == NULL)

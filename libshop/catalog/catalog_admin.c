@@ -259,6 +259,39 @@ const struct field staff_category_filter[] = {
     END_SHAPE
 };
 
+/* With a table comes one language and one currency. */
+const struct field export_table_query[] = {
+    SHAPE(export_query, "AdminProductTableQuery"),
+    FIELD(export_query, currency, TEXT, .format = CURRENCY,
+          .doc = "Of the prices; the default market's when it is not given"),
+    FIELD(export_query, locale, TEXT, .format = LOCALE,
+          .doc = "Of the texts; the default language when it is not given"),
+    FIELD(export_query, status, TEXT, .one_of = all_statuses),
+    END_SHAPE
+};
+
+const struct field export_query[] = {
+    SHAPE(export_query, "AdminProductExportQuery"),
+    FIELD(export_query, status, TEXT, .one_of = all_statuses),
+    END_SHAPE
+};
+
+const struct field export_terms[] = {
+    SHAPE(export_terms, "ExportTerms"),
+    FIELD(export_terms, currency, TEXT),
+    FIELD(export_terms, exponent, INT),
+    FIELD(export_terms, locale, TEXT),
+    FIELD(export_terms, price_list_id, UUID),
+    FIELD(export_terms, status, TEXT),
+    END_SHAPE
+};
+
+const struct field export_row[] = {
+    SHAPE(export_row, "ExportRow"),
+    FIELD(export_row, cells, TEXTS),
+    END_SHAPE
+};
+
 const struct field product_held[] = {
     SHAPE(product_held, "ProductHeld"),
     FIELD(product_held, id, UUID),

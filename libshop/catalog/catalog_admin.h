@@ -121,6 +121,27 @@ struct staff_category_filter {
     const char   *status;
 };
 
+/* The query of an export. */
+struct export_query {
+    const char   *currency;
+    const char   *locale;
+    const char   *status;
+};
+
+/* The same with what was not given: none where the shop has no such thing. */
+struct export_terms {
+    const char   *currency;
+    int64_t       exponent;
+    const char   *locale;
+    uuid          price_list_id;
+    const char   *status;       /* NULL: all                                 */
+};
+
+/* A line of a table: a variant and a picture of one product. */
+struct export_row {
+    struct texts  cells;
+};
+
 /* What stands in a locked product. */
 struct product_held {
     uuid          id;
@@ -154,6 +175,10 @@ extern const struct field staff_category_new[];
 extern const struct field staff_category_move[];
 extern const struct field staff_product_filter[];
 extern const struct field staff_category_filter[];
+extern const struct field export_query[];
+extern const struct field export_table_query[];
+extern const struct field export_terms[];
+extern const struct field export_row[];
 extern const struct field product_held[];
 extern const struct field variant_values[];
 extern const struct field category_held[];
@@ -222,6 +247,10 @@ void product_restore(struct request *rq, const struct staff_product *p);
 /* Its parts changed: it has a new version, and is locked.  Fails when it is
  * archived, 404 when it is not there. */
 void product_change(struct request *rq, uuid id);
+
+/* --- exports (export.c) --- */
+void products_export_csv(struct request *rq);
+void products_export_ndjson(struct request *rq);
 
 /* --- variants (variant.c) --- */
 

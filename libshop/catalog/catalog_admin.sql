@@ -149,6 +149,94 @@ SELECT p.id, p.status, t.title, s.slug, t.description, t.seo_title,
        AND s.locale = l.code AND s.channel_id = :channel
  WHERE p.id = :id;
 
+-- sql_export_terms(currency text, locale text) maybe struct export_terms
+-- Null is what the shop does not have; see shopctl's import.
+SELECT c.code AS currency, c.exponent, l.code AS locale,
+       p.id AS price_list_id
+  FROM channels ch
+  JOIN markets m ON m.id = ch.default_market_id
+  JOIN locales d ON d.is_default
+  JOIN price_lists p ON p.code = 'default'
+  LEFT JOIN currencies c ON c.code = coalesce(:currency, m.currency)
+  LEFT JOIN locales l ON l.code = coalesce(:locale, d.code)
+ WHERE ch.is_default;
+
+-- sql_product_id(status text) each struct found_id
+SELECT id FROM products
+ WHERE true
+--? status
+   AND status = :status
+--.
+ ORDER BY position, id;
+
+-- sql_product_table(struct export_terms) each struct export_row
+-- What concerns the product stands in its first row; variants and pictures go
+-- side by side, the longer of the two says how many rows there are.  A variant
+-- that is in stock is not counted: how many there are nobody knows.
+SELECT ARRAY[p.handle,
+       f.title, f.description, f.vendor, '', f.type, f.tags, f.published,
+       f.option1, r.value1, f.option2, r.value2, f.option3, r.value3,
+       r.sku, r.weight_grams::text,
+       CASE WHEN NOT r.in_stock THEN 'shopify' END,
+       CASE WHEN NOT r.in_stock THEN '0' END,
+       CASE WHEN r.is_variant THEN 'deny' END,
+       CASE WHEN r.is_variant THEN 'manual' END,
+       round(x.amount / 10.0 ^ :exponent::integer, :exponent::integer)::text,
+       round(x.compare_at / 10.0 ^ :exponent::integer,
+             :exponent::integer)::text,
+       r.requires_shipping::text, r.taxable::text, r.barcode,
+       r.url, r.place::text, r.alt, f.gift, f.seo_title, f.seo_description,
+       r.variant_url, CASE WHEN r.is_variant THEN 'g' END, f.status] AS cells
+  FROM products p
+  JOIN product_i18n t ON t.product_id = p.id AND t.locale = :locale
+ CROSS JOIN LATERAL (
+       SELECT ARRAY(SELECT o.name FROM product_options o
+                     WHERE o.product_id = p.id
+                     ORDER BY o.position, o.id) AS name) o
+  LEFT JOIN LATERAL (
+       SELECT coalesce(v.n, m.n) AS n, v.n IS NOT NULL AS is_variant, v.id,
+              v.sku, v.barcode, v.weight_grams, v.in_stock,
+              v.requires_shipping, v.taxable, v.variant_url,
+              CASE WHEN v.n IS NULL THEN NULL
+                   WHEN o.name = '{}' THEN 'Default Title'
+                   ELSE v.value[1] END AS value1,
+              v.value[2] AS value2, v.value[3] AS value3,
+              m.url, m.position AS place, m.alt
+         FROM (SELECT row_number() OVER (ORDER BY v.position, v.id) AS n,
+                      v.id, v.sku, v.barcode, v.weight_grams, v.in_stock,
+                      v.requires_shipping, v.taxable,
+                      (SELECT url FROM media WHERE id = v.media_id)
+                          AS variant_url,
+                      ARRAY(SELECT ov.value
+                              FROM unnest(v.option_value_ids)
+                                   WITH ORDINALITY i (id, n)
+                              JOIN option_values ov ON ov.id = i.id
+                             ORDER BY i.n) AS value
+                 FROM variants v
+                WHERE v.product_id = p.id AND v.status = 'active') v
+         FULL JOIN
+              (SELECT row_number() OVER (ORDER BY position, id) AS n,
+                      url, position, alt
+                 FROM media
+                WHERE product_id = p.id AND kind = 'image') m USING (n)
+       ) r ON true
+  LEFT JOIN prices x ON x.variant_id = r.id AND x.currency = :currency
+       AND x.price_list_id = :price_list_id AND x.min_quantity = 1
+       AND x.valid @> shop_now()
+  LEFT JOIN LATERAL (
+       SELECT t.title, t.description, p.vendor, p.type,
+              array_to_string(p.tags, ', ') AS tags,
+              (p.status = 'active')::text AS published,
+              coalesce(o.name[1], 'Title') AS option1, o.name[2] AS option2,
+              o.name[3] AS option3, 'false' AS gift, t.seo_title,
+              t.seo_description, p.status
+       ) f ON coalesce(r.n, 1) = 1
+ WHERE true
+--? status
+   AND p.status = :status
+--.
+ ORDER BY p.position, p.id, r.n;
+
 -- sql_product_hold(id uuid) maybe struct product_held
 -- Alone, so that what is read next is no older than the lock.
 SELECT id, status, version FROM products

@@ -8,6 +8,7 @@
 #include "catalog/catalog_admin.h"
 
 #include "catalog/catalog_admin.sql.h"
+#include "core/problem.h"
 
 #define ADMIN  "/api/admin/v1"
 
@@ -373,6 +374,10 @@ static const struct problem *const category_step_problems[] = {
     &category_has_children, &category_archived, &category_not_archived, NULL
 };
 
+static const struct problem *const table_problems[] = {
+    &unknown_currency, &unknown_locale, NULL
+};
+
 const struct route catalog_admin_routes[] = {
     { GET, ADMIN "/products", product_list, MAY(products_read),
       PAGED | BRIEF, .query = staff_product_filter, .view = staff_product,
@@ -383,6 +388,14 @@ const struct route catalog_admin_routes[] = {
       .view = staff_product,
       .problems = product_problems,
       .summary = "Make a product with its options and variants" },
+    { GET, ADMIN "/products/export.csv", products_export_csv,
+      MAY(products_read), STREAM, .cost = 10, .query = export_table_query,
+      .problems = table_problems, .media_type = "text/csv",
+      .summary = "All products as a table, in the form that Shopify exports" },
+    { GET, ADMIN "/products/export.ndjson", products_export_ndjson,
+      MAY(products_read), STREAM, .cost = 10, .query = export_query,
+      .media_type = "application/x-ndjson",
+      .summary = "All products, one a line as GET of one answers" },
     { GET, ADMIN "/products/:product", product_show, MAY(products_read),
       .view = staff_product, .summary = "One product with all its parts" },
     { PATCH, ADMIN "/products/:product", product_edit, MAY(products_write),
