@@ -150,6 +150,12 @@ class Checker:
         kind = pair['headers'].get('content-type', '').split(';')[0]
         if kind not in content:
             yield f'{status} is of the type {kind or "none"}'
+        elif kind == 'application/x-ndjson':
+            try:
+                for line in body.splitlines():
+                    json.loads(line)
+            except (AttributeError, ValueError):
+                yield f'{status} has a line that is not JSON'
         elif 'json' in kind:
             try:
                 value = json.loads(body)

@@ -91,6 +91,9 @@ sub operations {
         push @all, map { operation(uc, $path, $item->{$_}) } sort keys %$item;
     }
 
+    # Whoever collects an answer does not get one that has no end.
+    return grep { !$_->{endless} } @all
+        if ($ENV{SHOP_TEST_HOST} // '') eq 'uv';
     return @all;
 }
 
@@ -104,6 +107,7 @@ sub operation {
         statuses => { map { $_ => 1 } keys %{ $op->{responses} } },
         parameters => { map { parameter($_) => 1 } @{ $op->{parameters} } },
         body => $op->{requestBody} ? 1 : 0,
+        endless => $op->{responses}{200}{content}{'text/event-stream'} ? 1 : 0,
     };
 }
 
