@@ -151,7 +151,8 @@ hand_over(struct request *rq, const struct subscriber *s,
 {
     const char *id = e->request_id;
 
-    if (!wants(s, e->type))
+    if (s->types != NULL
+        && !event_matches(s->types, e->type, strlen(e->type)))
         return;
     rq->own.request_id = (shop_str_t) { id, id == NULL ? 0 : strlen(id) };
     s->deliver(rq, e);

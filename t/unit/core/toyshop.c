@@ -79,6 +79,8 @@ static const struct constraint constraints[] = {
 static const struct route routes[] = {
     { GET, "/unit/plain", handle, PUBLIC },
     { GET, "/unit/kept", handle, PUBLIC, CACHED },
+    { GET, "/unit/stream", handle, PUBLIC, STREAM,
+      .media_type = "text/plain" },
     { GET, "/unit/context", handle, PUBLIC, 0, BY_LOCALE | BY_CURRENCY },
     { GET, "/unit/kept/context", handle, PUBLIC, CACHED,
       BY_LOCALE | BY_CURRENCY },
