@@ -416,7 +416,9 @@ take_answer(void *rq, const shop_answer_t *answer)
 
 
 static const shop_sink_ops_t  sink = {
-    sizeof(shop_sink_ops_t), give_memory, take_answer
+    .size = sizeof(shop_sink_ops_t),
+    .alloc = give_memory,
+    .respond = take_answer
 };
 
 

@@ -49,8 +49,8 @@ put_field(struct buf *b, const struct import_field *f)
 }
 
 
-/* Cells of the kinds whose value is a text of the same kind: taken twice is
- * taken once. */
+/* Cells of the kinds whose value is a text of the same kind: written as an
+ * export writes them, they are taken as what they were. */
 static bool
 is_stable(enum import_kind kind)
 {
@@ -71,6 +71,21 @@ changed(const struct import_column *column, const char *before,
 }
 
 
+static const char *
+exported(struct arena *a, const char *value)
+{
+    struct buf  b;
+
+    buf_init(&b, a, strlen(value) + 2);
+    if (csv_is_formula(value))
+        buf_char(&b, '\'');
+    buf_str(&b, value);
+    buf_char(&b, '\0');
+
+    return b.data;
+}
+
+
 static void
 check_cell(const struct import_column *column, const struct import_field *f)
 {
@@ -82,8 +97,9 @@ check_cell(const struct import_column *column, const struct import_field *f)
     if (why == NULL && value != NULL && *value != '\0') {
         CHECK(utf8_length(value, strlen(value)) >= 0);
         if (is_stable(column->kind)) {
-            cell = (struct import_cell) { &a, column, value, strlen(value), 2,
-                                          NULL };
+            cell = (struct import_cell) { &a, column, exported(&a, value), 0,
+                                          2, NULL };
+            cell.len = strlen(cell.text);
             why = import_cell_take(&cell);
             if (why != NULL || cell.value == NULL
                 || strcmp(cell.value, value) != 0)

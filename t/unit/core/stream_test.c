@@ -316,6 +316,7 @@ test_csv__knows_formulas(void **state)
 
 #define OF_SHOP(f)  cmocka_unit_test_setup_teardown(f, set_up, toyshop_down)
 
+
 int
 core_stream_tests(void)
 {
