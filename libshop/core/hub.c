@@ -118,6 +118,7 @@ read_events(struct request *rq)
 }
 
 
+/* A list that a listener can leave from its middle, wherever he is in it. */
 static void
 listener_link(struct listener **list, struct listener *l)
 {
@@ -263,6 +264,7 @@ join(struct request *rq, int64_t after, int64_t last)
 }
 
 
+/* None named is all of them. */
 static bool
 is_wanted(const struct texts *types, const char *type, size_t n)
 {

@@ -52,13 +52,14 @@ is_late(struct shop *shop, unsigned class)
 }
 
 
+/* Who streams can come later, as a bot can: nobody waits for it to buy. */
 bool
 overload_refuses(struct shop *shop, const struct match *m,
                  const shop_request_t *in)
 {
-    unsigned class = in->shed_first
-                     || (m->route != NULL && (m->route->flags & STREAM))
-                     ? SHED_FIRST : SHED_LAST;
+    bool     first = in->shed_first
+                     || (m->route != NULL && (m->route->flags & STREAM));
+    unsigned class = first ? SHED_FIRST : SHED_LAST;
 
     if (shop->conf.overload_ms == 0 || m->route == NULL
         || (m->route->flags & (FREE | NO_DB | TX)) || !is_late(shop, class))

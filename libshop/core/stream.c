@@ -158,6 +158,7 @@ give(struct request *rq, const char *data, size_t n)
 }
 
 
+/* Of events: who waits for the next one has had this one before. */
 void
 stream_flush(struct request *rq)
 {
@@ -202,6 +203,8 @@ put(struct request *rq, const struct buf *b)
 }
 
 
+/* NDJSON: one text a line, as JSON itself has no line breaks outside of
+ * strings and none raw within. */
 void
 stream_json(struct request *rq, const struct field *view, const void *data)
 {
