@@ -176,7 +176,7 @@ next(struct chain *c, const struct problem *p)
     }
     h->asked = !h->asked;
     if (h->asked) {
-        chain_step(c, &step, (shop_str_t) { NULL, 0 });
+        chain_step(c, &step, (shop_str_t) { NULL, 0 }, NULL);
         return;
     }
     wake(h, h->seq, shop_now_ms(c->shop));

@@ -241,7 +241,8 @@ a_wrong_payload_fails_before_anything_is_done(void **state)
     take(t, "{\"quantity\": \"many\"}", KINDS("unit.count"));
     assert_int_equal(runs, 0);
     say_begun(t);
-    assert_non_null(strstr(t->log, "unit.count failed, attempt 1: wrong_body"));
+    assert_non_null(strstr(t->log, "unit.count failed, attempt 1, of request "
+                                   "-: wrong_body"));
     say_row(t, FAILED, "dead", "f", NULL);
     say_done(t, "COMMIT", "COMMIT");
     assert_int_equal(counted(t, COUNT_JOBS_FAILED), 1);
