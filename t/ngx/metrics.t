@@ -12,7 +12,7 @@ use Shop::Test;
 
 use constant SERIES_MAX => 2000;
 
-start_shop(workers => 2);
+start_shop(workers => 2, http => 'shop_drain_time 0;');
 
 my @methods = qw(get post put patch delete);
 my $api = ok_json(get('/api/openapi.json'))->{paths};
