@@ -19,7 +19,7 @@ my $rows = $ENV{TORTURE} ? 100_000 : 600;
 my $file = "$ENV{SHOP_TEST_DIR}/import$$.csv";
 my @tables = qw(products product_i18n product_options option_values media
     variants prices slugs listing_products listing_titles product_prices
-    listing_prices outbox cache_change);
+    listing_prices outbox);
 
 start_shop();
 END { unlink glob "$file*" }
