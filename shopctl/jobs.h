@@ -14,7 +14,7 @@
 /* What sql_jobs_rows returns, in this order. */
 enum {
     JOB_ID, JOB_KIND, JOB_STATE, JOB_ATTEMPTS, JOB_MAX, JOB_ERROR, JOB_PAYLOAD,
-    JOB_RUN, JOB_LEASED, JOB_DEAD, JOB_CREATED, JOB_COLUMNS
+    JOB_REQUEST, JOB_RUN, JOB_LEASED, JOB_DEAD, JOB_CREATED, JOB_COLUMNS
 };
 
 /* Its place in words, for a row: "not before", "until" or "since". */

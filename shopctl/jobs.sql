@@ -2,8 +2,8 @@
 
 -- sql_jobs_rows
 -- $1 state, $2 kind, $3 id; null is any. Oldest first, as the API has them.
-SELECT id, kind, state, attempts, max_attempts, error, payload, run_at,
-       leased_until, dead_at, created_at
+SELECT id, kind, state, attempts, max_attempts, error, payload, request_id,
+       run_at, leased_until, dead_at, created_at
   FROM (SELECT *, CASE WHEN dead_at IS NOT NULL THEN 'dead'
                        WHEN leased_until > shop_now() THEN 'running'
                        ELSE 'waiting' END AS state

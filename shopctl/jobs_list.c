@@ -21,8 +21,8 @@ static const char help[] =
     "  --kind KIND     of this kind, such as events.trim\n"
     "\n"
     "With --json an object with \"data\", an array of objects as the API has\n"
-    "them: id, kind, state, attempts, max_attempts, error, payload, run_at,\n"
-    "leased_until, dead_at and created_at.\n";
+    "them: id, kind, state, attempts, max_attempts, error, payload,\n"
+    "request_id, run_at, leased_until, dead_at and created_at.\n";
 
 struct listing {
     struct ctl   *ctl;

@@ -76,7 +76,7 @@ static void
 say_events(struct toyshop *t, int64_t seq, const char *const *types)
 {
     static const char *const  columns[] = {
-        "seq", "type", "subject", "payload", "occurred_at", NULL
+        "seq", "type", "subject", "payload", "occurred_at", "request_id", NULL
     };
     PGresult                 *res = rows_of(columns);
 
@@ -85,7 +85,7 @@ say_events(struct toyshop *t, int64_t seq, const char *const *types)
 
         snprintf(number, sizeof(number), "%lld", (long long) (seq + n));
         add_row(res, number, types[n], "toy_1", "{}", "2026-01-02 03:04:05+00",
-                NULL);
+                "asked", NULL);
     }
     say_result(t, AFTER, res);
 }

@@ -75,7 +75,7 @@ static void
 say_taken(struct toyshop *t, const char *payload, const char *const *kinds)
 {
     static const char *const  columns[] = {
-        "id", "kind", "payload", "attempts", NULL
+        "id", "kind", "payload", "attempts", "request_id", NULL
     };
     PGresult                 *res = rows_of(columns);
 
@@ -83,7 +83,7 @@ say_taken(struct toyshop *t, const char *payload, const char *const *kinds)
         char id[48];
 
         snprintf(id, sizeof(id), "01900000-0000-7000-8000-%012u", n);
-        add_row(res, id, kinds[n], payload, "1", NULL);
+        add_row(res, id, kinds[n], payload, "1", "asked", NULL);
     }
     say_result(t, TAKE, res);
 }
@@ -241,8 +241,8 @@ a_wrong_payload_fails_before_anything_is_done(void **state)
     take(t, "{\"quantity\": \"many\"}", KINDS("unit.count"));
     assert_int_equal(runs, 0);
     say_begun(t);
-    assert_non_null(strstr(t->log, "unit.count failed, attempt 1, of request "
-                                   "-: wrong_body"));
+    assert_string_equal(t->log, "job unit.count failed, attempt 1, of request "
+                        "asked: wrong_body");
     say_row(t, FAILED, "dead", "f", NULL);
     say_done(t, "COMMIT", "COMMIT");
     assert_int_equal(counted(t, COUNT_JOBS_FAILED), 1);
