@@ -228,8 +228,8 @@ hold(struct request *rq)
 
 
 /* COMMIT did not happen: whoever stored the key first has the answer; a
- * statement that nobody waited for has failed; or a constraint that is checked
- * at the end is broken. */
+ * statement that nobody waited for has failed, or could not even be sent; or a
+ * constraint that is checked at the end is broken. */
 static _Noreturn void
 refused(struct request *rq)
 {
@@ -238,7 +238,7 @@ refused(struct request *rq)
     if (rq->tx.commit == TX_ABORTED
         || strcmp(constraint, "idempotency_keys_pkey") == 0)
         run_again(rq, &contention);
-    rq->tx.wait.outcome = DB_ERROR;
+    rq->tx.wait.outcome = rq->tx.spoilt ? DB_BUSY : DB_ERROR;
     fail_database(rq, "COMMIT", &rq->tx.wait);
 }
 

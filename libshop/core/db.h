@@ -112,6 +112,7 @@ struct tx {
     bool              begun;            /* BEGIN is sent or queued           */
     bool              committing;
     bool              rolling;          /* ROLLBACK is waited for            */
+    bool              spoilt;           /* a statement could not be queued   */
     struct db_wait    wait;             /* for COMMIT, then for its outcome  */
     shop_timer_t      timer;
     uint64_t          asked_ms;         /* since when for the outcome        */
@@ -128,7 +129,8 @@ struct tx {
 void db_tx_acquire(struct db *db, struct tx *tx);
 
 /* Queue a statement.  The outcome may be there already when the call returns
- * (DB_LOST, DB_DOWN, DB_BUSY). */
+ * (DB_LOST, DB_DOWN, DB_BUSY), and then nothing is committed, whether or not
+ * anybody looks at it. */
 void db_tx_query(struct tx *tx, const struct db_call *call,
                  struct db_wait *w);
 

@@ -425,11 +425,11 @@ db_tx_query(struct tx *tx, const struct db_call *call, struct db_wait *w)
         w->outcome = tx->outcome == DB_ROWS ? DB_LOST : tx->outcome;
         return;
     }
-    if (!tx->begun && !begin(tx)) {
+    if (!tx->begun && !begin(tx))
         w->outcome = DB_BUSY;
-        return;
-    }
-    lane_add(&tx->conn->lane, call, w);
+    else
+        lane_add(&tx->conn->lane, call, w);
+    tx->spoilt = tx->spoilt || w->outcome != DB_PENDING;
 }
 
 
@@ -646,6 +646,8 @@ commit_send(struct tx *tx)
 }
 
 
+/* A statement of it may never have been sent, and nobody waited for that one:
+ * without it the transaction is not what it was to be. */
 void
 db_tx_commit(struct tx *tx)
 {
@@ -654,6 +656,8 @@ db_tx_commit(struct tx *tx)
         tx->commit = TX_COMMITTED;
     else if (tx->conn == NULL)
         tx->commit = TX_ABORTED;
+    else if (tx->spoilt)
+        tx->commit = TX_REFUSED;
     else if (tx->xid != 0)
         commit_send(tx);
 }

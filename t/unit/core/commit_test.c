@@ -435,6 +435,37 @@ a_write_whose_client_left_is_committed(void **state)
 }
 
 
+/* There is no memory to queue the second statement, and it waits for none. */
+static void
+update_twice(struct request *rq)
+{
+    struct query q;
+
+    sql_start(rq, &q, &toy_update, NULL, NULL);
+    sql_done(rq, &q);
+    memory_fails_at(1);
+    sql_start(rq, &q, &toy_update, NULL, NULL);
+    memory_fails_at(0);
+    reply_none(rq);
+}
+
+
+static void
+without_one_of_its_statements_nothing_is_committed(void **state)
+{
+    struct toyshop *t = *state;
+    struct asked    a = { 0 };
+
+    toys.handler = update_twice;
+    ask(t, &a, "POST", "/unit/tx", NULL);
+    say_begun(t);
+    say_done(t, "UPDATE", "UPDATE 1");
+    assert_problem(&a, 503, "overloaded");
+    say_done(t, "ROLLBACK", "ROLLBACK");
+    assert_int_equal(counted(t, COUNT_TX_OPEN), 0);
+}
+
+
 /* Whatever is short: one answer, nothing held, no connection kept. */
 static void
 each_allocation_may_fail(void **state)
@@ -491,6 +522,7 @@ core_commit_tests(void)
         WITH_TOYSHOP(each_state_has_its_problem),
         WITH_TOYSHOP(a_constraint_is_told_with_its_place),
         WITH_TOYSHOP(a_write_whose_client_left_is_committed),
+        WITH_TOYSHOP(without_one_of_its_statements_nothing_is_committed),
         WITH_TOYSHOP(each_allocation_may_fail),
     };
 
