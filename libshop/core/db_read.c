@@ -385,10 +385,22 @@ is_stale(const struct db_lane *l, const PGresult *res)
 }
 
 
+/* An error of libpq's own, for want of memory, in place of what PostgreSQL has
+ * said: perhaps that it is done. */
+static bool
+is_unread(const PGresult *res)
+{
+    return PQresultStatus(res) == PGRES_FATAL_ERROR
+           && PQresultErrorField(res, PG_DIAG_SQLSTATE) == NULL;
+}
+
+
 /* Is this the end of the connection?  A FATAL comes without a Sync. */
 static bool
 is_last(const struct db_lane *l, const PGresult *res)
 {
+    if (is_unread(res))
+        return true;
     if (PQstatus(l->pg) == CONNECTION_BAD)
         return PQresultStatus(res) == PGRES_FATAL_ERROR;
 
