@@ -2,23 +2,15 @@
  * uv_host.c - the host table on a libuv loop.
  *
  * libuv wants the memory of a handle until its close callback, some time
- * after libshop has freed the object it belonged to.  So handles are made of
- * their own, and the object's room holds a pointer to its handle; stopped
- * timers are kept and used again.  Returns SHOP_*.
+ * after libshop has freed the object it belonged to.  So the handle of a
+ * descriptor is made of its own, and the object's room holds a pointer to it;
+ * timers share two handles (uv_clock.c).  Returns SHOP_*.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "uv/uv_host.h"
-
-/* A timer of libuv, lent to one shop_timer_t while that is armed. */
-struct uv_clock {
-    uv_timer_t        handle;   /* first: a handle is its clock             */
-    shop_timer_t     *timer;
-    struct uv_clock  *next_idle;
-    struct uv_clock  *next;     /* of all                                   */
-};
 
 /* What a job's room holds. */
 struct uv_task {
@@ -155,88 +147,22 @@ watch_add(void *host, shop_watch_t *w, unsigned events)
 /* --- timers -------------------------------------------------------------- */
 
 
-/* Stopped, not closed: a close takes effect only in a later iteration, and
- * requests come and go faster. Harmless for a timer that is not set. */
-static void
-timer_del(void *host, shop_timer_t *t)
-{
-    struct uv_host   *h = host;
-    struct uv_clock  *clock = t->host[0];
-
-    if (clock == NULL) {
-        return;
-    }
-
-    uv_timer_stop(&clock->handle);
-    t->host[0] = NULL;
-    clock->next_idle = h->idle;
-    h->idle = clock;
-}
-
-
-/* Taken off before it fires: the timer may be set again from within, or the
- * object that it is part of freed. Nothing of it is touched after. */
-static void
-on_timer(uv_timer_t *handle)
-{
-    shop_timer_t  *t = ((struct uv_clock *) handle)->timer;
-
-    timer_del(handle->data, t);
-    t->fire(t);
-}
-
-
-/* Never NULL. A clock that was once made is kept until uv_host_close(), so
- * their number is the peak of timers, not their sum. */
-static struct uv_clock *
-take_clock(struct uv_host *h)
-{
-    struct uv_clock  *clock = h->idle;
-
-    if (clock != NULL) {
-        h->idle = clock->next_idle;
-        return clock;
-    }
-
-    /* The table has no way to say that a timer cannot be set, and a request
-     * without its deadline would hang: a program that is out of memory for
-     * 160 bytes ends here. */
-    clock = malloc(sizeof(struct uv_clock));
-    if (clock == NULL) {
-        abort();
-    }
-
-    (void) uv_timer_init(h->loop, &clock->handle);
-    clock->handle.data = h;
-    clock->next = h->clocks;
-    h->clocks = clock;
-    h->handles++;
-
-    return clock;
-}
-
-
-/* Set again, it simply moves. Whether it keeps the loop alive is decided each
- * time, because a clock that is used again still has the mark of its last
- * owner. */
+/* Set again, it moves, also from one clock to the other. */
 static void
 timer_set(void *host, shop_timer_t *t, uint32_t ms, unsigned kind)
 {
-    struct uv_clock  *clock = t->host[0];
+    struct uv_host  *h = host;
 
-    if (clock == NULL) {
-        clock = take_clock(host);
-        clock->timer = t;
-        t->host[0] = clock;
-    }
+    uv_clock_set(&h->clocks[kind], t, ms);
+}
 
-    if (kind == SHOP_TIMER_BACKGROUND) {
-        uv_unref((uv_handle_t *) &clock->handle);
-    } else {
-        uv_ref((uv_handle_t *) &clock->handle);
-    }
 
-    (void) uv_timer_start(&clock->handle, on_timer, ms, 0);
+/* Harmless for a timer that is not set. */
+static void
+timer_del(void *host, shop_timer_t *t)
+{
+    (void) host;
+    uv_clock_del(t);
 }
 
 
@@ -417,12 +343,14 @@ const shop_host_ops_t  uv_host_ops = {
 /* --- open and close ------------------------------------------------------ */
 
 
-/* Nothing here can fail: libuv's init and start of these two kinds of handle
+/* Nothing here can fail: libuv's init and start of these kinds of handle
  * return 0. Unreferenced, they leave the loop free to end. The address is in
  * their `data`, so the host must not move. */
 void
 uv_host_open(struct uv_host *h, uv_loop_t *loop, const shop_uv_log_t *log)
 {
+    unsigned  kind;
+
     memset(h, 0, sizeof(struct uv_host));
 
     h->loop = loop;
@@ -437,7 +365,12 @@ uv_host_open(struct uv_host *h, uv_loop_t *loop, const shop_uv_log_t *log)
     (void) uv_check_init(loop, &h->check);
     h->prepare.data = h;
     h->check.data = h;
-    h->handles = 2;
+    h->handles = 4;
+
+    for (kind = 0; kind < 2; kind++) {
+        uv_clock_open(&h->clocks[kind], loop, kind);
+        h->clocks[kind].handle.data = h;
+    }
 
     (void) uv_prepare_start(&h->prepare, on_prepare);
     (void) uv_check_start(&h->check, on_check);
@@ -470,15 +403,6 @@ on_closed(uv_handle_t *handle)
 }
 
 
-/* Counted off before it is freed, as the host is found through it. */
-static void
-on_clock_closed(uv_handle_t *handle)
-{
-    on_closed(handle);
-    free(handle);
-}
-
-
 /* After shop_close(), when no timer or watch is libshop's any more. What it
  * has posted frees what it works on, so it runs, here for the last time. Runs
  * the loop until every handle has been closed: on return the host's memory may
@@ -486,13 +410,12 @@ on_clock_closed(uv_handle_t *handle)
 void
 uv_host_close(struct uv_host *h)
 {
-    struct uv_clock  *clock;
+    unsigned  i;
 
     run_posts(h);
 
-    while ((clock = h->clocks) != NULL) {
-        h->clocks = clock->next;
-        uv_close((uv_handle_t *) &clock->handle, on_clock_closed);
+    for (i = 0; i < 2; i++) {
+        uv_close((uv_handle_t *) &h->clocks[i].handle, on_closed);
     }
 
     uv_close((uv_handle_t *) &h->prepare, on_closed);

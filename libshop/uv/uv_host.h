@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "uv/shop_uv.h"
+#include "uv/uv_clock.h"
 
 #define UV_HOST_JOBS_MAX  1024  /* waiting or running, before SHOP_E_BUSY   */
 
@@ -17,8 +18,7 @@ struct uv_host {
     uv_check_t        check;    /* ... before and after the loop polls      */
     shop_post_t      *posts;    /* first and ...                            */
     shop_post_t     **posts_end;        /* ... end of the queue             */
-    struct uv_clock  *clocks;   /* all timers of libuv that were made ...   */
-    struct uv_clock  *idle;     /* ... and those to be used again           */
+    struct uv_clock   clocks[2];        /* of timers, by SHOP_TIMER_*       */
     unsigned          handles;  /* that libuv still knows                   */
     unsigned          jobs;
     bool              closing;
