@@ -41,6 +41,9 @@ CTL_SQL = $(wildcard shopctl/*.sql)
 SHOPD_C = $(wildcard shopd/*.c)
 TOOL_C  = $(wildcard t/tools/*.c)
 PROXY_C = $(wildcard t/tools/proxy/*.c)
+SERVE_C = $(wildcard t/tools/serve/*.c)
+ALLOC_C = $(wildcard t/tools/alloc/*.c)
+SCRIPT_C = $(wildcard t/script/*.c)
 FUZZ_C  = $(filter-out t/fuzz/replay.c,$(wildcard t/fuzz/*.c))
 UNIT_C  = $(wildcard t/unit/*.c t/unit/*/*.c)
 UNIT_TESTS = $(filter %_test.c,$(UNIT_C))
@@ -121,21 +124,43 @@ $(B)/gen/unit_main.c: tools/unit-main $(UNIT_TESTS)
 
 -include $(patsubst %.o,%.d,$(LIB_O) $(UV_O) $(CTL_O) $(SHOPD_O) \
     $(UNIT_O) \
-    $(call object,$(TOOL_C) $(PROXY_C) $(wildcard t/fuzz/*.c) \
+    $(call object,$(TOOL_C) $(PROXY_C) $(SERVE_C) $(ALLOC_C) $(SCRIPT_C) \
+        $(wildcard t/fuzz/*.c) \
         t/torture/cases.c))
 
 
 # Products.
 
-# Programs that tests and measurements need, one file each but for the proxy;
-# uvserve has a shop in it.
+# Programs that tests and measurements need, a file each and its folder;
+# uvserve has a shop in it, and allocserve also the inside of one.
 $(B)/faultproxy: $(call object,$(PROXY_C))
-$(B)/uvserve: | $(LINKS)
+$(B)/uvserve: $(call object,$(SERVE_C)) | $(LINKS)
+$(B)/allocserve: $(call object,$(SERVE_C) $(ALLOC_C)) $(UV_O) $(B)/libshop.a
+$(B)/allocserve: TOOL_LIBS = $(LIBS) $(UV_LIBS)
 $(B)/uvserve: TOOL_LIBS = -L$(B) -lshop-uv -lshop $(UV_LIBS) \
                           '-Wl,-rpath,$$ORIGIN'
 $(TOOLS): $(B)/%: $(B)/obj/t/tools/%.o
 	@echo "  ld $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+
+# A shop in a scripted world, whose libpq is its own.  Each .sed beside it
+# plants a bug in a copy of the source that its first line names; the program
+# with that is to find it.  One that no longer matches is an error.
+SCRIPT_LD = $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(filter-out -lpq,$(LIBS))
+PLANTS = $(patsubst t/script/%.sed,$(B)/script-%,$(wildcard t/script/*.sed))
+
+$(B)/script: $(call object,$(SCRIPT_C)) $(B)/libshop.a
+	@echo "  ld $@"
+	@$(SCRIPT_LD)
+$(PLANTS): $(B)/script-%: $(B)/obj/plant/%.o $(call object,$(SCRIPT_C)) \
+                          $(B)/libshop.a
+	@echo "  ld $@"
+	@$(SCRIPT_LD)
+$(B)/plant/%.c: t/script/%.sed $(wildcard libshop/core/*.c)
+	@mkdir -p $(@D)
+	@of=libshop/$$(sed -n '1s/^# \([^:]*\):.*/\1/p' $<); \
+	    sed -f $< $$of > $@; if cmp -s $$of $@; then \
+	    echo "$< changes nothing in $$of" >&2; exit 1; fi
 
 # What other implementations are held against.
 $(B)/cases: $(B)/obj/t/torture/cases.o $(B)/libshop.a
@@ -238,7 +263,7 @@ bench:
 	@$(MAKE) B=$(B) all tools
 	@SHOP_BUILD=$(B) ROW=$(ROW) BENCH=$(BENCH) t/run -- t/bench/run
 
-tools: $(TOOLS) $(FUZZERS) $(B)/cases
+tools: $(TOOLS) $(FUZZERS) $(B)/cases $(B)/script $(PLANTS)
 
 # CASES= a group; a failure is seen again with the SEED= that was printed.
 CASES = 1000000
