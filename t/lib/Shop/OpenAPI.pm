@@ -23,7 +23,7 @@ use Exporter 'import';
 
 use Shop::Test ();
 
-our @EXPORT = qw(load_demo operations fill ask);
+our @EXPORT = qw(load_demo operations fill ask body_of);
 
 # What a parameter of a path is: the prefix of its ids, and a statement that
 # finds one of the demo shop.
@@ -36,7 +36,8 @@ my %kind = (
     category => ['cat',   "SELECT min(id::text) FROM categories
                             WHERE status = 'active'"],
     list     => ['plist', "SELECT id FROM price_lists WHERE code = 'default'"],
-    price    => ['price', 'SELECT min(id::text) FROM prices'],
+    price    => ['price', "SELECT min(id::text) FROM prices
+                            WHERE currency = 'EUR'"],
     job      => ['job',   'SELECT min(id::text) FROM jobs'],
 );
 my %sample;
@@ -126,6 +127,43 @@ sub fill {
 
     return $op->{path} =~ s/\{(\w+)\}/
         $none || !$sample{$1} ? "nil_${\ ('0' x 25) }1" : $sample{$1}/gerx;
+}
+
+
+# A body with which a write is done; its texts are new each time.  A route that
+# is not among them is asked with an empty object.
+my $bodies = 0;
+my $admin = '/api/admin/v1';
+my %body = (
+    "POST $admin/products" => sub {
+        { title => $_[0], description => "<p>About <b>$_[0]</b></p>",
+          options => [{ name => 'Size', values => ['S', 'L'] }],
+          category_ids => [$sample{category}] } },
+    "PATCH $admin/products/{product}" => sub {
+        { title => $_[0], description => "<p>About <b>$_[0]</b></p>",
+          category_ids => [$sample{category}] } },
+    "POST $admin/products/{product}/variants" => sub {
+        { sku => $_[0], options => [$_[0]] } },
+    "PATCH $admin/variants/{variant}" => sub { { sku => $_[0] } },
+    "POST $admin/categories" => sub { { name => $_[0] } },
+    "PATCH $admin/categories/{category}" => sub { { name => $_[0] } },
+    "POST $admin/categories/{category}/move" => sub { { parent_id => undef } },
+    "POST $admin/price-lists" => sub {
+        { code => lc $_[0], name => $_[0], kind => 'sale' } },
+    "PATCH $admin/price-lists/{list}" => sub { { name => $_[0] } },
+    "POST $admin/prices" => sub {
+        { variant_id => $sample{variant},
+          prices => [{ price => { amount => 1000, currency => 'EUR' },
+                       min_quantity => 1000 }] } },
+    "PATCH $admin/prices/{price}" => sub {
+        { price => { amount => 1 + $bodies, currency => 'EUR' } } },
+);
+
+sub body_of {
+    my ($op) = @_;
+    my $make = $body{ $op->{name} } // sub { {} };
+
+    return Shop::Test::json()->encode($make->('Sample' . ++$bodies));
 }
 
 

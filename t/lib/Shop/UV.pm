@@ -18,9 +18,11 @@ use IPC::Open2;
 use constant LIMIT => 60;
 
 
+# A third argument names another program that speaks as uvserve does.
 sub new {
-    my ($class, $conninfo, $secret) = @_;
-    my $pid = open2(my $out, my $in, "$ENV{SHOP_BUILD}/uvserve", $conninfo,
+    my ($class, $conninfo, $secret, $program) = @_;
+    my $pid = open2(my $out, my $in,
+                    "$ENV{SHOP_BUILD}/" . ($program // 'uvserve'), $conninfo,
                     $secret);
 
     binmode $_ for $in, $out;
