@@ -250,7 +250,8 @@ sub run {
     return @wrong;
 }
 
-# What is kept for good after the first time, is not after the second.
+# What is kept for good (columns of statements, OpenSSL's last errors) is some
+# time all there; what is lost is lost each time.
 sub sweep {
     my ($op, $right, $state) = @_;
     my $before = blocks($op, $right);
@@ -261,12 +262,13 @@ sub sweep {
 
     $total{asked} += $n;
     cmp_ok($n, '>', 0, "$op->{name}, $state: $n allocations");
-    if ($after > $before) {
+    for my $again (1 .. 6) {
+        last if $after <= $before;
+        $before = $after;
         push @wrong, run($op, $right, $state, @turns);
-        my $again = blocks($op, $right);
-        push @wrong, "$before, $after, then $again blocks are left"
-            if $again > $after;
+        $after = blocks($op, $right);
     }
+    push @wrong, "$before, then $after blocks are left" if $after > $before;
     is(join("\n", @wrong), '',
        '  each answer is true, the next is right, and all memory given back');
 }

@@ -164,6 +164,16 @@ sub means {
 }
 
 
+# Is what the answer says so, as far as it can be known?
+sub agrees {
+    my ($self, $res) = @_;
+    my $means = $self->means($res);
+
+    return $means eq 'unknown'
+        || $self->times_done == ($means eq 'done' ? 1 : 0);
+}
+
+
 sub judge {
     my ($self, $res) = @_;
     my $done = $self->times_done;
