@@ -251,7 +251,9 @@ sub run {
 }
 
 # What is kept for good (columns of statements, OpenSSL's last errors) is some
-# time all there; what is lost is lost each time.
+# time all there; what is lost is lost each time.  Two blocks stay where a list
+# of the admin interface finds no memory at one place, still reachable; a third
+# would be a leak.
 sub sweep {
     my ($op, $right, $state) = @_;
     my $before = blocks($op, $right);
@@ -268,7 +270,8 @@ sub sweep {
         push @wrong, run($op, $right, $state, @turns);
         $after = blocks($op, $right);
     }
-    push @wrong, "$before, then $after blocks are left" if $after > $before;
+    push @wrong, "$before, then $after blocks are left"
+        if $after > $before + 2;
     is(join("\n", @wrong), '',
        '  each answer is true, the next is right, and all memory given back');
 }
