@@ -146,13 +146,15 @@ request_run(struct request *rq)
 }
 
 
-/* End one that waits, with a problem. */
+/* End one that waits, with a problem, unless its answer is ready and it waits
+ * for something that is nobody's answer. */
 static void
 request_stop(struct request *rq, const struct problem *p)
 {
     coro_abandon(rq->coro);
     rq->coro = NULL;
-    stage_problem(rq, p);
+    if (!rq->answered)
+        stage_problem(rq, p);
     request_end(rq);
 }
 
