@@ -78,7 +78,7 @@ settings_refresh(struct request *rq, const struct domain *d)
     if (s->data != NULL && s->asked_ms != 0
         && shop_now_ms(rq->shop) - s->asked_ms < LOADING_MS)
     {
-        rq->keep.key.text = NULL;
+        rq->keep.old_only = true;
         return;
     }
     settings_load(rq, d);

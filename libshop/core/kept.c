@@ -246,6 +246,7 @@ kept_key(struct request *rq)
     size_t n = key_text(rq->shop, rq->route, rq->in, text);
 
     rq->keep.key.text = NULL;
+    rq->keep.old_only = false;
     rq->keep.until_ms = UINT64_MAX;
     rq->keep.gzip = takes_gzip(rq->in->header[SHOP_H_ACCEPT_ENCODING]);
     copy = n == 0 ? NULL : arena_copy(&rq->attempt, text, n);
@@ -308,7 +309,7 @@ kept_fill(struct request *rq)
 
     COUNT(rq->shop, CACHE_MISSES, 1);
     rq->keep.state = "miss";
-    if (rq->keep.key.text == NULL)
+    if (rq->keep.key.text == NULL || rq->keep.old_only)
         return false;
 
     for (unsigned i = 0; i < FILL_LOOKS && !mine; i++) {
@@ -371,7 +372,8 @@ kept_store(struct request *rq)
     struct cache_entry  e = { .status = s->status, .born = k->born };
     struct buf          head;
 
-    if (k->key.text == NULL || s->status != 200 || !is_tagged(rq))
+    if (k->key.text == NULL || k->old_only || s->status != 200
+        || !is_tagged(rq))
         return;
 
     kept_gzip(rq);

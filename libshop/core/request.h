@@ -62,6 +62,7 @@ struct keeping {
     cache_tag_t       tags[CACHE_MAX_TAGS];
     size_t            n;                /* more than CACHE_MAX_TAGS: too many */
     struct cache_key  fill_key;         /* claimed                           */
+    bool              old_only;         /* the key may be of old settings    */
     bool              gzip;             /* the client takes it               */
     const char       *state;            /* "hit", "far", "miss", "stale", "-" */
 };

@@ -471,6 +471,29 @@ keep_and_lapse(struct toyshop *t)
 }
 
 
+/* Who asked first will have no answer, and nobody asks again for a while. */
+static void
+also_while_somebody_asks_for_the_settings(void **state)
+{
+    struct toyshop *t = *state;
+    struct asked    a = { 0 }, b = { 0 };
+
+    get_as(t, "/unit/kept/context", "miss");
+    cache_lease_set(&t->shop->cache, 0);
+    t->shop->settings.asked_ms = shop_now_ms(t->shop);
+    reads = true;
+    ask(t, &a, "GET", "/unit/kept/context", NULL);
+    say_outcome(t, "SELECT toys", DB_DOWN);
+    assert_answer(&a, 200, "aaaaa");
+    assert_string_equal(a.cache, "stale");
+
+    ask(t, &b, "GET", "/unit/kept/context", NULL);
+    say_toy(t);
+    assert_answer(&b, 200, "aaaaa");
+    assert_int_equal(t->shop->count[COUNT_CACHE_STORED], 1);
+}
+
+
 static void
 without_postgresql_an_old_one_is_sent(void **state)
 {
@@ -774,6 +797,7 @@ core_kept_tests(void)
         WITH_KEPT(who_has_looked_100_times_makes_his_own),
         WITH_KEPT(who_waited_ends_nobodys_claim),
         WITH_KEPT(without_postgresql_an_old_one_is_sent),
+        WITH_KEPT(also_while_somebody_asks_for_the_settings),
         WITH_KEPT(a_problem_of_its_own_is_told),
         WITH_KEPT(while_all_is_well_none_is_sent),
         WITH_KEPT(nor_one_that_is_known_to_be_wrong),
