@@ -38,10 +38,20 @@ sub late {
              'the deadline answers');
 }
 
-# An answer that no write of these has made untrue; after a time without polls
-# all are made anew.
-sub keep {
-    wait_for(sub { get($kept)->{headers}{'cache-status'} =~ /hit/ }, 'kept');
+# Each write makes it untrue, as products have slugs, and so does a time without
+# polls.  When the weather gets worse it must be there, and no write under way.
+sub keep_until {
+    my ($worse) = @_;
+    my $lapses;
+
+    writers_halt();
+    do {
+        $lapses = counter('cache_lapses_total');
+        wait_for(sub { get($kept)->{headers}{'cache-status'} =~ /hit/ },
+                 'kept');
+    } while ($lapses != counter('cache_lapses_total'));
+    $net->tell($_) for @$worse;
+    writers_go_on();
 }
 
 sub is_shown {
@@ -72,8 +82,7 @@ my %weather = (
         committed_more(20);
     },
     '5 silent' => sub {
-        keep();
-        $net->tell('hold');
+        keep_until(['hold']);
         late(4);
         is_shown('nothing comes through');
         $net->tell('go');
@@ -87,9 +96,7 @@ my %weather = (
     '7 closed' => sub {
         my $failed = counter('db_connect_failures_total');
 
-        keep();
-        $net->tell('refuse');
-        $net->tell('close');
+        keep_until(['refuse', 'close']);
         wait_for(sub { counter('db_connect_failures_total') > $failed },
                  'nobody is let in');
         is_shown('nobody is let in');

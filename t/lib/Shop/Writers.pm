@@ -26,8 +26,8 @@ use Time::HiRes qw(sleep);
 
 use Shop::Test;
 
-our @EXPORT = qw(writers_start writers_stop committed_more
-                 commits_take_time);
+our @EXPORT = qw(writers_start writers_stop writers_halt writers_go_on
+                 committed_more commits_take_time);
 
 my (@writers, $journal, $torn);
 my $test = $$;
@@ -44,6 +44,17 @@ sub writers_start {
         $pid;
     } 1 .. $n;
 }
+
+
+# They stand still, and what they had begun is over and known to the cache.
+sub writers_halt {
+    kill STOP => @writers;
+    wait_for(sub { status()->{counters}{tx_open} == 0 }, 'no one writes');
+    polled();
+}
+
+
+sub writers_go_on { kill CONT => @writers }
 
 
 # What it began it ends, unless the test is gone.
@@ -114,6 +125,7 @@ sub committed { return status()->{counters}{tx_committed_total} }
 # Each that was acknowledged is there, once; none is there twice, nor without
 # having been asked for.  Returns how many were acknowledged, and not known.
 sub writers_stop {
+    writers_go_on();
     kill TERM => @writers;
     waitpid $_, 0 for @writers;
 
