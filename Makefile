@@ -132,8 +132,11 @@ $(B)/gen/unit_main.c: tools/unit-main $(UNIT_TESTS)
 # Products.
 
 # Programs that tests and measurements need, a file each and its folder;
-# uvserve has a shop in it, and allocserve also the inside of one.
+# uvserve has a shop in it, allocserve also the inside of one, and zonecheck
+# knows its shared memory.
 $(B)/faultproxy: $(call object,$(PROXY_C))
+$(B)/zonecheck: $(B)/libshop.a
+$(B)/zonecheck: TOOL_LIBS = $(LIBS)
 $(B)/uvserve: $(call object,$(SERVE_C)) | $(LINKS)
 $(B)/allocserve: $(call object,$(SERVE_C) $(ALLOC_C)) $(UV_O) $(B)/libshop.a
 $(B)/allocserve: TOOL_LIBS = $(LIBS) $(UV_LIBS)
