@@ -142,7 +142,8 @@ harness_turn(struct harness *h)
     for (size_t i = 0; i < HARNESS_MAX; i++) {
         shop_watch_t *w = h->watch[i];
 
-        if (w != NULL && w->fd == p[i].fd && p[i].revents != 0)
+        if (w != NULL && w->fd == p[i].fd
+            && (p[i].revents != 0 || h->spurious))
             w->ready(w, h->events[i]);
     }
     for (size_t i = 0; i < HARNESS_MAX; i++) {

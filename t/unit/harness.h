@@ -18,6 +18,7 @@ struct harness {
     shop_post_t   *post[HARNESS_MAX];
     unsigned       fail_watch;          /* the n-th watch_add() fails        */
     uint64_t       ahead_ms;            /* what its clock is ahead           */
+    bool           spurious;            /* calls when nothing is ready, too  */
     bool           verbose;
 };
 

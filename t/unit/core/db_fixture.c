@@ -34,6 +34,7 @@ fixture_set_up(void **state, const char *schema)
     say(f->aside, schema);
     f->shop.ops = &harness_ops;
     f->shop.host = &f->host;
+    f->host.spurious = getenv("SHOP_TEST_SPURIOUS") != NULL;
     f->shop.count = f->count;
     f->memory = calloc(1, cache_size_min(1));
     assert_int_equal(cache_attach(&f->shop.cache, f->memory,

@@ -3,7 +3,8 @@
  * lanes and transactions.
  *
  * SHOP_TEST_DATABASE names a database that the tests may change; without it
- * they are skipped.
+ * they are skipped.  With SHOP_TEST_SPURIOUS the host calls for descriptors on
+ * which nothing has happened as well, as poll() is allowed to.
  */
 #ifndef SHOP_TEST_DB_FIXTURE_H
 #define SHOP_TEST_DB_FIXTURE_H
