@@ -31,7 +31,8 @@ sub clients {
             while (!-e $stop && getppid == $shop->{test}) {
                 my $path = "/api/v1/toys/$toys[$n % 4]";
                 my $res = eval { $n < 4 ? get("$path/untagged")
-                    : patch($path, { note => 'n' . ++$done }, 'if-match' => '*') };
+                    : patch($path, { note => 'n' . ++$done },
+                            'if-match' => '*') };
                 $other{ $res ? "$res->{status} $res->{body}" : $@ }++
                     if !$res || $res->{status} != 200
                        && !($res->{status} == 503

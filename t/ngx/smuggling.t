@@ -56,7 +56,8 @@ my %refused = (
         . "\r\n\r\n$hidden",
     'two codings'             => chunked('Transfer-Encoding: chunked',
                                          'Transfer-Encoding: identity'),
-    'a list of codings'       => chunked('Transfer-Encoding: chunked, identity'),
+    'a list of codings'       =>
+        chunked('Transfer-Encoding: chunked, identity'),
     'an unknown coding'       => chunked('Transfer-Encoding: xchunked'),
     'a coding with a word'    => chunked('Transfer-Encoding: chunked x'),
     'a blank in the name'     => chunked('Transfer-Encoding : chunked'),
@@ -124,7 +125,8 @@ my %large = (
         . join('', map { "X-$_: " . 'a' x 200 . "\r\n" } 1 .. 1000) . "\r\n",
     'a name'        => "$store\r\nHost: x\r\n" . 'a' x 70_000 . ": b\r\n\r\n",
     'a body'        => "$store\r\nHost: x\r\nContent-Length: 104857600\r\n\r\n",
-    'endless chunks' => "$store\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    'endless chunks' => "$store\r\nHost: x\r\n"
+        . "Transfer-Encoding: chunked\r\n\r\n"
         . "20000\r\n@{[ 'a' x 0x20000 ]}\r\n" x 3,
 );
 for my $name (sort keys %large) {
