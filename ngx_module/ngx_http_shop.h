@@ -12,7 +12,8 @@
  *     ngx_http_shop_answer.c     shop_answer_t -> nginx response
  *     ngx_http_shop_stream.c     an answer in pieces -> nginx response
  *     ngx_http_shop_variables.c  $shop_route and the like
- *     ngx_http_shop_zone.c       shared memory; draining at reload
+ *     ngx_http_shop_zone.c       shared memory
+ *     ngx_http_shop_drain.c      old workers before they go
  *     ngx_http_shop_host.c       the host table
  */
 #ifndef NGX_HTTP_SHOP_H
@@ -40,8 +41,7 @@ typedef struct {
 
     ngx_cycle_t        *cycle;
     ngx_shm_zone_t     *zone;           /* if used                          */
-    ngx_shm_zone_t     *drain_zone;
-    ngx_uint_t          generation;     /* counts reloads                   */
+    uint64_t            current;        /* while its workers are: _drain.c  */
     ngx_int_t           request_id;     /* index of $shop_request_id        */
     unsigned            used:1;         /* some location needs a shop       */
 } ngx_http_shop_main_conf_t;
@@ -150,11 +150,15 @@ ngx_int_t ngx_http_shop_keep_ctx(ngx_http_request_t *r,
 shop_str_t ngx_http_shop_request_id(ngx_http_request_t *r);
 
 /* _zone.c */
-ngx_int_t ngx_http_shop_add_zones(ngx_conf_t *cf,
+ngx_int_t ngx_http_shop_add_zone(ngx_conf_t *cf,
     ngx_http_shop_main_conf_t *smcf);
 int ngx_http_shop_zone_enter(ngx_http_shop_main_conf_t *smcf);
 void ngx_http_shop_zone_ready(ngx_http_shop_main_conf_t *smcf);
-void ngx_http_shop_drain(ngx_cycle_t *cycle, ngx_http_shop_main_conf_t *smcf);
+
+/* _drain.c */
+ngx_int_t ngx_http_shop_drain(ngx_cycle_t *cycle,
+    ngx_http_shop_main_conf_t *smcf);
+void ngx_http_shop_drain_join(ngx_http_shop_main_conf_t *smcf);
 ngx_int_t ngx_http_shop_drain_handler(ngx_http_request_t *r);
 
 /* _host.c */

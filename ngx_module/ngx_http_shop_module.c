@@ -216,8 +216,8 @@ init_main_conf(ngx_conf_t *cf, void *conf)
         }
     }
 
-    return ngx_http_shop_add_zones(cf, smcf) == NGX_OK ? NGX_CONF_OK
-                                                       : NGX_CONF_ERROR;
+    return ngx_http_shop_add_zone(cf, smcf) == NGX_OK ? NGX_CONF_OK
+                                                      : NGX_CONF_ERROR;
 }
 
 
@@ -325,11 +325,11 @@ init_module(ngx_cycle_t *cycle)
 
     smcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_shop_module);
 
-    if (smcf != NULL && !ngx_test_config) {
-        ngx_http_shop_drain(cycle, smcf);
+    if (smcf == NULL || ngx_test_config) {
+        return NGX_OK;
     }
 
-    return NGX_OK;
+    return ngx_http_shop_drain(cycle, smcf);
 }
 
 
@@ -405,6 +405,7 @@ init_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_shop_worker.conf = smcf;
+    ngx_http_shop_drain_join(smcf);
 
     if (getrandom(&ngx_http_shop_worker.id_seed, sizeof(uint64_t), 0)
         != sizeof(uint64_t))

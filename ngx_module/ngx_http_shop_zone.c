@@ -1,23 +1,15 @@
 /*
- * ngx_http_shop_zone.c - shared memory, and draining at reload.
+ * ngx_http_shop_zone.c - shared memory.
  *
- * Zone "shop" is libshop's; zone "shop_drain" is the module's own and holds
- * two words.  nginx keeps a zone over reloads while its size stays the same.
- * Of each zone nginx's slab allocator owns the first pages; it gives the
- * others to nobody, so they are taken as they are: whole pages, zeroed.
+ * Zone "shop" is libshop's.  nginx keeps a zone over reloads while its size
+ * stays the same.  Of each zone nginx's slab allocator owns the first pages;
+ * it gives the others to nobody, so they are taken as they are: whole pages,
+ * zeroed.
  */
 #include "ngx_http_shop.h"
 
-#define NGX_HTTP_SHOP_DRAIN_PAGES  8    /* the least that nginx accepts     */
-#define NGX_HTTP_SHOP_READY        1    /* no worker has this pid           */
-#define NGX_HTTP_SHOP_PATIENCE     10000    /* milliseconds                 */
-
-/* Only the master writes here, and only between the old workers and the new;
- * the workers compare one word per request, without a lock. */
-typedef struct {
-    ngx_atomic_t  generation;           /* counts reloads                   */
-    ngx_atomic_t  used;                 /* by the last configuration        */
-} ngx_http_shop_drain_t;
+#define NGX_HTTP_SHOP_READY     1       /* no worker has this pid           */
+#define NGX_HTTP_SHOP_PATIENCE  10000   /* milliseconds                     */
 
 
 /* nginx puts its allocator at the start of every zone; nothing of it is used
@@ -26,14 +18,6 @@ static ngx_slab_pool_t *
 pool_of(ngx_shm_zone_t *zone)
 {
     return (ngx_slab_pool_t *) zone->shm.addr;
-}
-
-
-/* Only when the cycle has mapped its zones: from init_module() on. */
-static ngx_http_shop_drain_t *
-drain_of(ngx_http_shop_main_conf_t *smcf)
-{
-    return (ngx_http_shop_drain_t *) pool_of(smcf->drain_zone)->start;
 }
 
 
@@ -71,55 +55,25 @@ zone_init(ngx_shm_zone_t *zone, void *old)
 }
 
 
-/* nginx calls a zone's init without a look whether there is one. Zeroed memory
- * is already the right beginning. */
-static ngx_int_t
-drain_init(ngx_shm_zone_t *zone, void *old)
-{
-    return NGX_OK;
-}
-
-
 /* The module is the tag: a zone of the same name from another module is an
- * error of the configuration, which nginx reports. */
-static ngx_shm_zone_t *
-zone_add(ngx_conf_t *cf, ngx_http_shop_main_conf_t *smcf, ngx_str_t name,
-    size_t size)
-{
-    ngx_shm_zone_t  *zone;
-
-    zone = ngx_shared_memory_add(cf, &name, size, &ngx_http_shop_module);
-    if (zone != NULL) {
-        zone->data = smcf;
-    }
-
-    return zone;
-}
-
-
-/* The drain zone is there even if no location is a shop: the workers of the
- * last configuration may be waiting for its word. */
+ * error of the configuration, which nginx reports. Without a location that is
+ * a shop there is none. */
 ngx_int_t
-ngx_http_shop_add_zones(ngx_conf_t *cf, ngx_http_shop_main_conf_t *smcf)
+ngx_http_shop_add_zone(ngx_conf_t *cf, ngx_http_shop_main_conf_t *smcf)
 {
-    smcf->drain_zone = zone_add(cf, smcf, (ngx_str_t) ngx_string("shop_drain"),
-                                NGX_HTTP_SHOP_DRAIN_PAGES * ngx_pagesize);
-    if (smcf->drain_zone == NULL) {
-        return NGX_ERROR;
-    }
-
-    smcf->drain_zone->init = drain_init;
+    ngx_str_t  name = ngx_string("shop");
 
     if (!smcf->used) {
         return NGX_OK;
     }
 
-    smcf->zone = zone_add(cf, smcf, (ngx_str_t) ngx_string("shop"),
-                          smcf->zone_size);
+    smcf->zone = ngx_shared_memory_add(cf, &name, smcf->zone_size,
+                                       &ngx_http_shop_module);
     if (smcf->zone == NULL) {
         return NGX_ERROR;
     }
 
+    smcf->zone->data = smcf;
     smcf->zone->init = zone_init;
 
     return NGX_OK;
@@ -188,61 +142,4 @@ ngx_http_shop_zone_ready(ngx_http_shop_main_conf_t *smcf)
 {
     ngx_memory_barrier();
     *state_of(smcf) = NGX_HTTP_SHOP_READY;
-}
-
-
-/*
- * In the master, at a reload, before nginx starts new workers and tells the
- * old to quit.  A worker that quits closes idle keep-alive connections, and
- * a request on its way to one is lost.  So the old workers first answer
- * "Connection: close" for a while; they see by the generation that they are
- * the old ones.
- */
-void
-ngx_http_shop_drain(ngx_cycle_t *cycle, ngx_http_shop_main_conf_t *smcf)
-{
-    ngx_uint_t              used;
-    ngx_http_shop_drain_t  *drain = drain_of(smcf);
-
-    used = drain->used;
-    drain->used = smcf->used;
-
-    if (used) {
-        drain->generation++;
-    }
-
-    smcf->generation = drain->generation;
-
-    if (used && !ngx_is_init_cycle(cycle->old_cycle) && smcf->drain_time) {
-        ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
-                      "shop: keep-alive connections drain for %uD ms",
-                      smcf->drain_time);
-        ngx_msleep(smcf->drain_time);
-    }
-}
-
-
-/* The phase before all that could answer; every request of the server. */
-ngx_int_t
-ngx_http_shop_drain_handler(ngx_http_request_t *r)
-{
-    ngx_http_shop_main_conf_t  *smcf = ngx_http_shop_worker.conf;
-
-    if (drain_of(smcf)->generation == smcf->generation) {
-        return NGX_DECLINED;
-    }
-
-    r->keepalive = 0;
-
-#if (NGX_HTTP_V2)
-
-    /* As if keepalive_requests were used up: the next stream of the
-     * connection is served and followed by GOAWAY. */
-    if (r->stream) {
-        r->stream->connection->connection->requests = NGX_MAX_UINT32_VALUE;
-    }
-
-#endif
-
-    return NGX_DECLINED;
 }

@@ -79,7 +79,10 @@ $SIG{PIPE} = 'IGNORE';
 # start_shop(workers => N, memcached => 1, main => ..., http => ...,
 #            server => ..., locations => ..., ready => 0, template => ...,
 #            database_host => folder or address where nginx finds PostgreSQL,
-#            lib => folder of another module and library, background => 1)
+#            lib => folder of another module and library, background => 1,
+#            connections => of a worker, daemon => 1)
+#
+# A new binary takes over from a daemon only, whose parent is not its first.
 #
 # Events and jobs run with background => 1 only: elsewhere their statements
 # would be among those that a test counts.
@@ -174,6 +177,8 @@ sub nginx_conf {
     my %part = map { $_ => $shop->{$_} // '' } qw(main http server locations);
     my $workers = $shop->{workers} // 1;
     my $modules = $shop->{lib} // $lib;
+    my $connections = $shop->{connections} // 2048;
+    my $daemon = $shop->{daemon} ? 'on' : 'off';
 
     my %ours = (
         client_max_body_size    => '256k',
@@ -191,13 +196,13 @@ sub nginx_conf {
 
     return <<"END";
 load_module $modules/ngx_http_shop_module.so;
-daemon off;
+daemon $daemon;
 worker_processes $workers;
 pid $dir/nginx.pid;
 error_log $dir/error.log info;
 $part{main}
 events {
-    worker_connections 2048;
+    worker_connections $connections;
 }
 
 http {
@@ -248,6 +253,11 @@ sub start_nginx {
              '-c', "$dir/nginx.conf" or POSIX::_exit(127);
     }
 
+    if ($shop->{daemon}) {
+        waitpid $pid, 0;
+        return 0 if $?;
+        $pid = wait_for(sub { read_file("$dir/nginx.pid") =~ /(\d+)/ && $1 });
+    }
     $shop->{pid} = $pid;
     wait_for(sub {
         return 1 if waitpid($pid, WNOHANG) == $pid;
@@ -383,7 +393,9 @@ sub end_process {
 sub wait_for_end {
     my ($pid) = @_;
 
-    return eval { wait_for(sub { waitpid($pid, WNOHANG) != 0 }, 'it ends') };
+    return eval { wait_for(sub {
+        waitpid($pid, WNOHANG) != 0 && !kill 0, $pid;
+    }, 'it ends') };
 }
 
 
