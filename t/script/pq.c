@@ -620,6 +620,16 @@ PQenterPipelineMode(PGconn *c)
 }
 
 
+/* No world of these has exports. */
+int
+PQsetSingleRowMode(PGconn *c)
+{
+    (void) c;
+
+    return 0;
+}
+
+
 PQnoticeProcessor
 PQsetNoticeProcessor(PGconn *c, PQnoticeProcessor notice, void *arg)
 {
