@@ -56,7 +56,9 @@ sub check {
 # --- planted -----------------------------------------------------------------
 
 my $document = write_to("$dir/openapi.json", $res->{body});
-my @pairs = map { $json->decode($_) } read_lines($ENV{SHOP_TEST_RECORD});
+my @lines = read_lines($ENV{SHOP_TEST_RECORD});
+my @pairs = map { $json->decode($_) }
+    grep { m{"path":"/api/v1/(?:store|products/nothing)"} } @lines;
 my ($store) = grep { $_->{path} eq '/api/v1/store' && $_->{status} == 200 }
     @pairs;
 my ($missing) = grep { $_->{path} eq '/api/v1/products/nothing'
@@ -152,7 +154,8 @@ my $share = $all->{seen} / $all->{documented};
 diag(sprintf '%d of %d documented statuses were seen (%.0f %%)', $all->{seen},
      $all->{documented}, 100 * $share);
 SKIP: {
-    my %ran = map { $_->{test} =~ s{^.*/(t/api/)}{$1}r => 1 } @pairs;
+    my %ran = map { m{"test":"(?:[^"]*/)?(t/api/[^"]*)"} ? ($1 => 1) : () }
+        @lines;
     my @other = grep { !$ran{$_} } glob 't/api/*.t';
 
     skip "not every test has run: @other", 1 if @other;

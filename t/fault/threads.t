@@ -49,9 +49,11 @@ like(log_text(), qr/thread pool "two" queue overflow/, 'nginx says so');
 
 # A write whose thread cannot be had changes nothing and keeps no key.
 my $gate = gate();
-my @conns = map { shout($gate, "w$_") } 1 .. 5;
-wait_for(sub { get("/api/v1/toys/$toy/shout?text=full")->{status} == 503 },
-         'all are taken');
+my @conns = map { shout($gate, "w$_") } 1 .. 4;
+wait_for(sub {
+    push @conns, shout($gate, 'more');
+    return get("/api/v1/toys/$toy/shout?text=full")->{status} == 503;
+}, 'all are taken');
 is_problem(post("/api/v1/toys/$toy/shouts", { text => 'abc' },
                 'Idempotency-Key' => 'once'), 503, 'overloaded');
 $_->close for @conns;
