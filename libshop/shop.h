@@ -279,7 +279,7 @@ typedef struct shop_conf {
 
 #define SHOP_CONF_INIT {                                                      \
     sizeof(shop_conf_t), NULL, NULL, NULL, 0, 0, 0, 1,                        \
-    60000, 5000, 100, 4096, 65536, 1, 2, 4, 256,                              \
+    60000, 5000, 250, 4096, 65536, 1, 2, 4, 256,                              \
     { { NULL, 0 }, { NULL, 0 } }, 0, { { 0, 0 }, { 0, 0 }, { 0, 0 } }, 0,     \
     2, 20000                                                                  \
 }

@@ -13,7 +13,7 @@ use lib "$FindBin::Bin/../lib";
 use Shop::Test;
 use Shop::OpenAPI;
 
-start_shop(workers => 2, http => 'shop_overload 0;');
+start_shop(workers => 2);
 load_demo();
 
 my @all = operations();

@@ -29,6 +29,7 @@ static void
 be_late(struct toyshop *t, struct asked late[2])
 {
     toys.handler = select_one;
+    t->shop->conf.overload_ms = 100;
     cache_lease_set(&t->shop->cache, UINT64_MAX);
     ask(t, &late[0], "GET", plain, NULL);
     pass(t, 150);
@@ -82,6 +83,7 @@ a_moment_is_waited_out(void **state)
     struct asked    a[2] = { 0 };
 
     toys.handler = select_one;
+    t->shop->conf.overload_ms = 100;
     cache_lease_set(&t->shop->cache, UINT64_MAX);
     ask(t, &a[0], "GET", plain, NULL);
     ask(t, &a[1], "GET", plain, NULL);
@@ -124,6 +126,7 @@ who_may_go_first_goes_first(void **state)
     struct asked    a[2] = { 0 };
 
     toys.handler = select_one;
+    t->shop->conf.overload_ms = 100;
     cache_lease_set(&t->shop->cache, UINT64_MAX);
     ask(t, &a[0], "GET", plain, NULL);
     pass(t, 30);
