@@ -12,6 +12,7 @@ use warnings;
 use Bench::Import;
 use Bench::Load;
 use Bench::Memory;
+use Bench::More;
 use Bench::Report;
 use Bench::Rival;
 use Bench::Server;
@@ -35,6 +36,12 @@ our @rows = (
     [ memory         => \&Bench::Memory::in_flight ],
     [ growth         => \&Bench::Memory::growth ],
     [ import         => \&Bench::Import::at_size ],
+    [ limited        => \&Bench::More::limited ],
+    [ two_workers    => \&Bench::More::two_workers ],
+    [ http2          => \&Bench::More::http2 ],
+    [ misses         => \&Bench::More::misses ],
+    [ export         => \&Bench::More::export ],
+    [ overload       => \&Bench::More::overload ],
 );
 
 
@@ -121,17 +128,18 @@ sub not_modified {
 
 # One worker on core 0, wrk on core 1; both servers are up, one is asked.
 sub against_nginx {
-    my ($bench, $what, $choose, $against, $status) = @_;
-    my $shop = Bench::Server->shop(%{ $bench->{shop} }, cpu => 0);
+    my ($bench, $what, $choose, $against, $status, %options) = @_;
+    my $shop = Bench::Server->shop(%{ $bench->{shop} }, cpu => 0, %options);
     my $path = $choose->($shop);
     my $answer = $shop->get($path);
     my @tag = ('if-none-match', $answer->{headers}{etag});
-    my %headers = $status ? @tag : ();
+    my %headers = ($status // 0) == 304 ? @tag : ();
 
     my $ours = $shop->head_of($path, %headers);
     my $nginx = nginx_like($ours, $path, \%headers);
     my %load = (folder => $bench->{folder}, cpu => 1, path => $path,
-                headers => $status ? ["If-None-Match: $tag[1]"] : []);
+                refused => ($status // 0) == 429,
+                headers => %headers ? ["If-None-Match: $tag[1]"] : []);
     my @outcomes = pairs($bench,
         sub { wrk($shop, $_[0], %load) }, sub { wrk($nginx, $_[0], %load) });
     my $hit = cache_share($shop);
@@ -150,8 +158,9 @@ sub nginx_like {
     my ($ours, $path, $headers) = @_;
     my $return = "return $ours->{status}";
 
-    die "$path: $ours->{status}\n" if $ours->{status} !~ /^(?:200|304)$/;
-    if ($ours->{status} == 200) {
+    die "$path: $ours->{status}\n"
+        if $ours->{status} !~ /^(?:200|304|429)$/;
+    if ($ours->{status} != 304) {
         die "$path: nginx cannot return a dollar sign\n"
             if $ours->{body} =~ /\$/;
         $return .= " '" . $ours->{body} =~ s/(['\\])/\\$1/gr . "'";
@@ -166,7 +175,9 @@ sub nginx_like {
         my $theirs = $server->head_of($path, %$headers);
         my $more = length($ours->{raw}) - length $theirs->{raw};
 
-        die "$path: the bodies differ\n" if $theirs->{body} ne $ours->{body};
+        # A problem names its request.
+        die "$path: the bodies differ\n"
+            if $theirs->{body} ne $ours->{body} && $ours->{status} != 429;
         die "$path: $theirs->{status}\n"
             if $theirs->{status} != $ours->{status};
         return $server if $more == 0;

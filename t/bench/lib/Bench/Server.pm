@@ -39,7 +39,7 @@ END {
 
 
 # shop(workers =>, cpu => number of the core, database =>, cache => size or
-#      'off', deadline => time)
+#      'off', deadline => time, http2 => 1, limit => directive)
 sub shop {
     my ($class, %options) = @_;
     my $self = $class->fresh(%options);
@@ -52,6 +52,7 @@ sub shop {
     $self->{http} = join "\n    ", "shop_database \"$options{database}\";",
         'shop_cache_zone ' . ($options{cache} // '64m') . ';',
         'shop_deadline ' . ($options{deadline} // '5s') . ';',
+        $options{limit} // (),
         "shop_secret cursor $secret;";
     $self->{locations} = <<'END';
         location /api/ { shop; }
@@ -85,6 +86,9 @@ sub fresh {
     mkdir $self->{dir} or die "$self->{dir}: $!\n";
     chown_to_shop($self->{dir});
     $self->{port} = free_port();
+    $self->{port2} = free_port();
+    $self->{listen2} = $options{http2}
+        ? "listen 127.0.0.1:$self->{port2} http2 reuseport;" : '';
     $running{$self->{dir}} = $self;
     return $self;
 }
@@ -121,6 +125,7 @@ http {
 
     server {
         listen 127.0.0.1:$self->{port} reuseport backlog=2048;
+        $self->{listen2}
 $self->{locations}
     }
 }
@@ -212,6 +217,14 @@ sub workers {
         or die "nginx is gone: $!\n";
     return grep { read_file("/proc/$_/cmdline") =~ /worker process/ }
         split ' ', <$in> // '';
+}
+
+
+# For HTTP/2 without TLS.
+sub url2 {
+    my ($self) = @_;
+
+    return "http://127.0.0.1:$self->{port2}";
 }
 
 

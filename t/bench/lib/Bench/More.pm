@@ -1,0 +1,226 @@
+# More.pm - rows without a bar: what else there is to know of a machine.
+#
+# Limits, HTTP/2, a second worker, answers that must be made, an export, and
+# three times the load that can be served.
+
+package Bench::More;
+
+use strict;
+use warnings;
+
+use Bench::Load;
+use Bench::Report;
+use Bench::Rows;
+use Bench::Server;
+use JSON::PP;
+use Time::HiRes qw(sleep time);
+
+use constant KEYS => 1000;
+
+
+# A row that only shows.
+sub shown {
+    my ($row) = @_;
+
+    return { %$row, bar => '-', verdict => '' };
+}
+
+
+# Who asks too often, against nginx that refuses everybody.
+sub limited {
+    my ($bench) = @_;
+
+    return shown(Bench::Rows::against_nginx($bench, 'refused: too many (429)',
+        sub { Bench::Rows::product_path(1_000_007) },
+        '`return 429`, same body and size of header', 429,
+        limit => 'shop_limit address rate=1r/m burst=1;'));
+}
+
+
+sub two_workers {
+    my ($bench) = @_;
+    my @shops = map { Bench::Server->shop(%{ $bench->{shop} }, workers => $_) }
+        2, 1;
+    my $path = Bench::Rows::product_path(1_000_007);
+    my @outcomes = Bench::Rows::pairs($bench, map { my $shop = $_; sub {
+        wrk($shop, $_[0], folder => $bench->{folder}, path => $path) } }
+        @shops);
+
+    $_->stop for @shops;
+    return shown(ratio_row(what => 'cached product, two workers',
+        against => 'one worker', figure => 'rate', least => 1,
+        ours => $outcomes[0], theirs => $outcomes[1],
+        note => 'nothing is pinned; wrk needs a core too'));
+}
+
+
+# Four streams on each of sixteen connections.
+sub http2 {
+    my ($bench) = @_;
+    my $shop = Bench::Server->shop(%{ $bench->{shop} }, cpu => 0, http2 => 1);
+    my $path = Bench::Rows::product_path(1_000_007);
+    my $answer = $shop->head_of($path);
+    my $nginx = Bench::Server->plain(cpu => 0, http2 => 1, ready => 0,
+        location => 'default_type application/json; return 200 \''
+            . $answer->{body} =~ s/(['\\])/\\$1/gr . '\';');
+    Bench::Rows::listen_wait($nginx);
+    my @outcomes = Bench::Rows::pairs($bench, map { my $server = $_; sub {
+        h2load($server, '-D', $_[0], '-c', 16, '-m', 4, '-p', 'h2c',
+               $server->url2 . $path) } } $shop, $nginx);
+
+    $_->stop for $shop, $nginx;
+    return shown(ratio_row(what => 'cached product over HTTP/2',
+        against => '`return 200`, same body', figure => 'worker', least => 1,
+        ours => $outcomes[0], theirs => $outcomes[1],
+        note => 'the shop sends '
+            . (length($answer->{raw})) . ' bytes of header, uncompressed'));
+}
+
+
+# h2load's run as an outcome of Bench::Load.
+sub h2load {
+    my ($server, @arguments) = @_;
+    my @workers = $server->workers;
+    my @before = (time, cpu_ns(@workers));
+    my $out = Bench::Load::run('h2load', '-t1', @arguments);
+    my @after = (time, cpu_ns(@workers));
+    my ($n, $failed) = $out =~ /(\d+) succeeded, (\d+) failed/
+        or die "h2load said:\n$out";
+
+    die "h2load: $failed failed\n" if $failed || !$n;
+    return { rate => $n / ($after[0] - $before[0]), n => $n, client => 0,
+             worker => ($after[1] - $before[1]) / 1e3 / $n, backend => 0 };
+}
+
+
+# Each of 1,000 products once, after all was purged; against a shop that keeps
+# nothing.
+sub misses {
+    my ($bench) = @_;
+    my @shops = map { Bench::Server->shop(%{ $bench->{shop} }, cpu => 0,
+                                          cache => $_) } '64m', 'off';
+    my $paths = "$ENV{SHOP_TEST_DIR}/keys";
+    Bench::Server::write_file($paths, join '', map {
+        "http://127.0.0.1" . Bench::Rows::product_path($_) . "\n" }
+        1_000_001 .. 1_000_000 + KEYS);
+    my @outcomes = Bench::Rows::pairs($bench, map { my $shop = $_; sub {
+        purge($bench, $shop);
+        h2load($shop, '--h1', '-n', KEYS, '-c', 32, '-i', $paths,
+               '-B', $shop->url);
+    } } @shops);
+    my $stored = $shops[0]->status->{counters}{cache_stored_total};
+
+    $_->stop for @shops;
+    return shown(ratio_row(
+        what => 'cache misses, 1,000 keys', against => 'no cache',
+        figure => 'worker', least => 1,
+        ours => $outcomes[0], theirs => $outcomes[1],
+        note => Bench::Report::commas($stored) . ' answers were stored'));
+}
+
+
+sub purge {
+    my ($bench, $shop) = @_;
+    my $polls = $shop->status->{counters}{polls_total};
+
+    shopctl($bench, 'cache', 'purge');
+    while ($shop->status->{counters}{polls_total} < $polls + 2) {
+        sleep 0.05;
+    }
+}
+
+
+sub shopctl {
+    my ($bench, @arguments) = @_;
+
+    return Bench::Load::run("$ENV{SHOP_BUILD}/shopctl", '--database',
+                            $bench->{conninfo}, @arguments);
+}
+
+
+# All products as a table and as lines of JSON, to a client that reads as fast
+# as it can.
+sub export {
+    my ($bench) = @_;
+    my $key = decode_json(shopctl($bench, qw(key create --name bench --scope
+                                             products.read --json)))->{key};
+    my $shop = Bench::Server->shop(%{ $bench->{shop} });
+    my %rate = map { my $kind = $_; $kind => median(map {
+        my $begun = time;
+        my $res = $shop->get("/api/admin/v1/products/export.$kind",
+                             authorization => "Bearer $key");
+        die "export: $res->{status}\n" if $res->{status} != 200;
+        [ length($res->{body}) / (time - $begun),
+          $bench->{products} / (time - $begun) ]->[1];
+    } 1 .. $bench->{pairs}) } qw(csv ndjson);
+
+    $shop->stop;
+    return {
+        what    => 'export of all products',
+        against => '-',
+        ours    => join(', ', map { Bench::Report::commas($rate{$_})
+                                    . " products/s as $_" } qw(csv ndjson)),
+        theirs  => '-', result => '-', bar => '-', verdict => '',
+        note    => "median of $bench->{pairs} exports of $bench->{products} "
+            . 'products with three variants each, read by a program in Perl',
+    };
+}
+
+
+# What is served of three times the load that can be.
+sub overload {
+    my ($bench) = @_;
+    my $shop = Bench::Server->shop(%{ $bench->{shop} }, cache => 'off');
+    my $paths = "$ENV{SHOP_TEST_DIR}/crowd";
+    my $log = "$ENV{SHOP_TEST_DIR}/crowd.log";
+    Bench::Server::write_file($paths, join '', map {
+        "http://127.0.0.1" . Bench::Rows::product_path($_) . "\n" }
+        1_000_001 .. 1_000_000 + $bench->{products});
+    my @most = ('--h1', '-i', $paths, '-B', $shop->url);
+    my $peak = median(map { h2load($shop, '-D', $bench->{seconds}, '-c', 64,
+                                   @most)->{rate} } 1 .. 3);
+
+    unlink $log;
+    my $clients = 512;
+    Bench::Load::run('h2load', '-t1', '-D', 2 * $bench->{seconds}, '-c',
+        $clients, '--rps', 3 * $peak / $clients, "--log-file=$log", @most);
+    my ($served, $refused) = crowd($log, 2 * $bench->{seconds});
+    $shop->stop;
+
+    my $good = @$served / (2 * $bench->{seconds});
+    my $late = @$refused ? quartile(4 * 0.99, @$refused) / 1e3 : 0;
+    return {
+        what    => 'three times the load that can be served',
+        against => 'the most that is served',
+        ours    => Bench::Report::commas($good) . '/s served, '
+            . Bench::Report::commas(@$refused / (2 * $bench->{seconds}))
+            . '/s refused',
+        theirs  => Bench::Report::commas($peak) . '/s',
+        result  => sprintf('%.2f; 99 %% refused within %.0f ms',
+                           $good / $peak, $late),
+        bar     => '>= 0.80; 50 ms',
+        verdict => verdict($good >= 0.8 * $peak && $late <= 50),
+        note    => sprintf('product, uncached, one worker, on %d connections; '
+            . 'answers that were served took %.0f ms (median), %.0f ms '
+            . '(99 %%)', $clients, median(@$served) / 1e3,
+            quartile(4 * 0.99, @$served) / 1e3),
+    };
+}
+
+
+# Microseconds of each request that was served, and of each refused.
+sub crowd {
+    my ($log) = @_;
+    my (@served, @refused);
+
+    open my $in, '<', $log or die "$log: $!";
+    while (my $line = <$in>) {
+        my (undef, $status, $us) = split ' ', $line;
+        push @{ $status == 200 ? \@served : \@refused }, $us
+            if $status == 200 || $status == 503;
+    }
+    die "nobody was served\n" unless @served;
+    return (\@served, \@refused);
+}
+
+1;
