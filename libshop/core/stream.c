@@ -124,7 +124,8 @@ stream_begin(struct request *rq)
     reply_text(rq, 200, rq->route->media_type, "", 0);
     request_on_loop(rq, open_now, rq);
     if (rq->stream.rc < 0)
-        fail(rq, &not_streamed);
+        fail(rq, rq->stream.rc == SHOP_E_NOMEM ? &out_of_memory
+                                               : &not_streamed);
     if (rq->in->method.len == 4)
         request_leave(rq, DONE);
 }

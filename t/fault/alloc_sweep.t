@@ -10,8 +10,9 @@
 # was.  The next one is served, no matter what; and when the shop is closed
 # it has given back all its memory.
 #
-# make test fails two allocations of every third route, others each time (SEED=
-# for the same); all of them with TORTURE=1.  ROUTE=, STATE= and HOW= pick some.
+# make test fails two allocations of every third route, the same each time
+# (SEED= for others); all of them with TORTURE=1.  ROUTE=, STATE= and HOW= pick
+# some.
 
 use strict;
 use warnings;
@@ -26,7 +27,7 @@ use Shop::UV;
 use Time::HiRes qw(time);
 
 my $whole = $ENV{TORTURE};
-my $seed = $ENV{SEED} // time;
+my $seed = $ENV{SEED} // ($whole ? time : 1);
 my @hows = split ' ', $ENV{HOW} // 'once good';
 my @states = split ' ', $ENV{STATE} // ($whole ? 'warm lean cold' : 'lean');
 my $json = JSON::PP->new->utf8;
@@ -36,8 +37,9 @@ srand $seed;
 start_shop();
 load_demo();
 
-# Whoever collects answers, as this host does, is not given one without an end.
-my @all = grep { !$_->{endless} }
+# Not those that stream: this host collects answers, so it has no end to wait
+# for or, when one is cut, nothing to tell that by.
+my @all = grep { !$_->{endless} && $_->{path} !~ m{/export\.} }
     grep { !$ENV{ROUTE} || $_->{name} =~ /$ENV{ROUTE}/ } operations();
 my $key = as_key(sort { $a cmp $b } scopes());
 state_begin();
