@@ -11,7 +11,7 @@ struct request;
 
 struct stream {
     bool         open;          /* the head is out                           */
-    bool         full;          /* the host takes no more for now            */
+    bool         full;          /* the host has as much as it takes          */
     bool         patient;       /* it waits for what has no deadline         */
     bool         left;          /* nobody reads any more                     */
     int          rc;            /* of the host's last call                   */

@@ -37,8 +37,8 @@ srand $seed;
 start_shop();
 load_demo();
 
-# Not those that stream: this host collects answers, so it has no end to wait
-# for or, when one is cut, nothing to tell that by.
+# Not those that stream: the program that fails allocations has a sink without
+# a stream's calls, and is told 501.
 my @all = grep { !$_->{endless} && $_->{path} !~ m{/export\.} }
     grep { !$ENV{ROUTE} || $_->{name} =~ /$ENV{ROUTE}/ } operations();
 my $key = as_key(sort { $a cmp $b } scopes());
