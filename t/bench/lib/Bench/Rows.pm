@@ -170,7 +170,7 @@ sub nginx_like {
     for my $try (1, 2) {
         my $server = Bench::Server->plain(cpu => 0, ready => 0, location =>
             'default_type application/json; add_header P "'
-            . 'p' x (1 + $pad) . "\"; $return;");
+            . 'p' x (1 + $pad) . "\" always; $return;");
         listen_wait($server);
         my $theirs = $server->head_of($path, %$headers);
         my $more = length($ours->{raw}) - length $theirs->{raw};

@@ -39,7 +39,8 @@ END {
 
 
 # shop(workers =>, cpu => number of the core, database =>, cache => size or
-#      'off', deadline => time, http2 => 1, limit => directive)
+#      'off', deadline => time, http2 => 1, limit => directive,
+#      connections => at most)
 sub shop {
     my ($class, %options) = @_;
     my $self = $class->fresh(%options);
@@ -80,7 +81,7 @@ sub plain {
 
 sub fresh {
     my ($class, %options) = @_;
-    my $self = bless { workers => 1, %options }, $class;
+    my $self = bless { workers => 1, connections => 4096, %options }, $class;
 
     $self->{dir} = "$dir/bench" . ++$count;
     mkdir $self->{dir} or die "$self->{dir}: $!\n";
@@ -105,12 +106,12 @@ $self->{module}
 daemon off;
 worker_processes $self->{workers};
 $affinity
-worker_rlimit_nofile 8192;
+worker_rlimit_nofile 20000;
 pid $d/nginx.pid;
 error_log $d/error.log warn;
 
 events {
-    worker_connections 4096;
+    worker_connections $self->{connections};
 }
 
 http {
@@ -124,7 +125,7 @@ http {
     $self->{http}
 
     server {
-        listen 127.0.0.1:$self->{port} reuseport backlog=2048;
+        listen 127.0.0.1:$self->{port} reuseport backlog=4096;
         $self->{listen2}
 $self->{locations}
     }
