@@ -22,7 +22,7 @@
 
 #define BATCH_MAX    64         /* statements a Sync                         */
 #define FLIGHT_MAX   256        /* statements in flight                      */
-#define QUEUE_MAX    4096       /* waiting: more than coroutines ask         */
+#define QUEUE_MAX    32768      /* waiting: more than coroutines ask         */
 #define READ_MS      100        /* of the lane of reads: statement_timeout   */
 
 /* Settings of all connections that only read. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/db_lane.h"
 #include "core/worker.h"        /* before cmocka, whose fail() is a macro */
 
 #include <cmocka.h>
@@ -174,7 +175,7 @@ without_a_server_reads_are_refused(void **state)
 static void
 the_queue_is_bounded(void **state)
 {
-    enum { N = 4097 };
+    enum { N = QUEUE_MAX + 1 };
     struct fixture  f;
     struct db_wait *w = calloc(N, sizeof(*w));
 

@@ -9,6 +9,8 @@
 
 int core_overload_tests(void);
 
+#define MANY  1000
+
 static const char plain[] = "/unit/plain";
 
 
@@ -163,6 +165,38 @@ some_are_never_refused(void **state)
 }
 
 
+static void
+select_many(struct request *rq)
+{
+    struct query *q = arena_zalloc(&rq->attempt, MANY * sizeof(*q));
+
+    for (unsigned i = 0; i < MANY; i++)
+        sql_start(rq, &q[i], &toy_select, NULL, NULL);
+    for (unsigned i = 0; i < MANY; i++)
+        (void) sql_row(rq, &q[i]);
+    reply_none(rq);
+}
+
+
+/* Whoever was let in gets all that he asks for: the work is not begun to be
+ * thrown away. */
+static void
+what_was_begun_may_ask_for_all_it_needs(void **state)
+{
+    static struct asked a[10];
+    struct toyshop     *t = *state;
+
+    memset(a, 0, sizeof(a));
+    toys.handler = select_many;
+    for (size_t i = 0; i < 10; i++)
+        ask(t, &a[i], "GET", plain, NULL);
+    for (size_t i = 0; i < 10; i++) {
+        assert_waits(&a[i]);
+        shop_detach(a[i].call);
+    }
+}
+
+
 int
 core_overload_tests(void)
 {
@@ -172,6 +206,7 @@ core_overload_tests(void)
         WITH_TOYSHOP(the_next_crowd_is_known_at_once),
         WITH_TOYSHOP(who_may_go_first_goes_first),
         WITH_TOYSHOP(some_are_never_refused),
+        WITH_TOYSHOP(what_was_begun_may_ask_for_all_it_needs),
     };
 
     return cmocka_run_group_tests_name("core/overload", tests, NULL, NULL);
