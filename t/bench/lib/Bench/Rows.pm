@@ -33,6 +33,7 @@ our @rows = (
     [ product        => \&uncached_product ],
     [ list           => \&uncached_list ],
     [ start          => \&start ],
+    [ start_million  => \&start_million ],
     [ memory         => \&Bench::Memory::in_flight ],
     [ growth         => \&Bench::Memory::growth ],
     [ import         => \&Bench::Import::at_size ],
@@ -360,11 +361,32 @@ sub pairs {
 # PostgreSQL.
 sub start {
     my ($bench) = @_;
+
+    return start_row($bench, 'start: exec to first 200', $bench->{conninfo});
+}
+
+
+# The same of a shop that is large: a product fills 25 rows of ten tables.
+sub start_million {
+    my ($bench) = @_;
+    my $rows = $bench->{rows};
+
+    $bench->{fill}->('large', $rows / 25);
+    my $row = start_row($bench,
+        'start with ' . Bench::Report::commas($rows) . ' rows in the tables',
+        $bench->{conninfo} =~ s/dbname=\w+/dbname=large/r);
+    $bench->{dbh}->do('DROP DATABASE large WITH (FORCE)');
+    return $row;
+}
+
+
+sub start_row {
+    my ($bench, $what, $conninfo) = @_;
     my @seconds = ([], []);
 
     for (1 .. $bench->{starts}) {
         push @{ $seconds[0] }, started(sub {
-            Bench::Server->shop(%{ $bench->{shop} }, ready => 0) },
+            Bench::Server->shop(database => $conninfo, ready => 0) },
             product_path(1_000_001));
         push @{ $seconds[1] }, started(sub {
             Bench::Server->plain(ready => 0, location => 'return 200 ok;') },
@@ -373,7 +395,7 @@ sub start {
 
     my ($ours, $theirs) = map { median(@$_) } @seconds;
     return {
-        what    => 'start: exec to first 200',
+        what    => $what,
         against => 'nginx without the module',
         ours    => sprintf('%.3f s', $ours),
         theirs  => sprintf('%.3f s', $theirs),
