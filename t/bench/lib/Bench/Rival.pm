@@ -96,9 +96,9 @@ sub parse {
 
     for my $entry (split /\n(?=\S)/, $text) {
         $entry =~ s/\n\t/\n/g;
-        if ($entry =~ /\] LOG:  execute [^:\n]*: (.*)\z/s) {
+        if ($entry =~ /\] \S* ?LOG:  execute [^:\n]*: (.*)\z/s) {
             push @found, { text => trim($1), values => [] };
-        } elsif ($entry =~ /\] DETAIL:  parameters: (.*)\z/s && @found) {
+        } elsif ($entry =~ /\] \S* ?DETAIL:  parameters: (.*)\z/s && @found) {
             $found[-1]{values} = values_of($1);
         }
     }
