@@ -2,6 +2,7 @@
  * env.c - the surroundings as they really are: libc, the clocks, OpenSSL.
  */
 #include "core/env.h"
+#include "core/crypto.h"
 
 #include <openssl/rand.h>
 #include <stdlib.h>
@@ -31,7 +32,7 @@ mono_us(void)
 static int
 random_bytes(void *buf, size_t n)
 {
-    return RAND_bytes(buf, (int) n) == 1 ? 0 : -1;
+    return crypto_done(RAND_bytes(buf, (int) n) == 1) ? 0 : -1;
 }
 
 

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "core/banned.h"
+#include "core/crypto.h"
 #include "core/far_value.h"
 
 #define MAGIC   "shopfar1"
@@ -35,9 +36,11 @@ far_keys(const shop_str_t secret[2], uint8_t out[2][FAR_KEY])
 
         if (secret[i].len == 0) {
             memcpy(out[i], out[0], FAR_KEY);
-        } else if (HMAC(EVP_sha256(), secret[i].data, (int) secret[i].len,
-                        (const unsigned char *) purpose, sizeof(purpose) - 1,
-                        out[i], &n) == NULL || n != FAR_KEY)
+        } else if (!crypto_done(HMAC(EVP_sha256(), secret[i].data,
+                                     (int) secret[i].len,
+                                     (const unsigned char *) purpose,
+                                     sizeof(purpose) - 1, out[i], &n) != NULL)
+                   || n != FAR_KEY)
         {
             return -1;
         }
@@ -105,9 +108,9 @@ code(const uint8_t key[FAR_KEY], const char *value, size_t n,
     unsigned len = 0;
 
     return n >= FAR_HEAD
-           && HMAC(EVP_sha256(), key, FAR_KEY,
-                   (const unsigned char *) value + BEHIND, n - BEHIND, out,
-                   &len) != NULL
+           && crypto_done(HMAC(EVP_sha256(), key, FAR_KEY,
+                               (const unsigned char *) value + BEHIND,
+                               n - BEHIND, out, &len) != NULL)
            && len == 32;
 }
 

@@ -3,9 +3,9 @@
  *
  * Functions fail() the request when memory is short.
  */
-#include <openssl/evp.h>
 #include <stdio.h>
 
+#include "core/crypto.h"
 #include "core/html.h"
 #include "core/problem.h"
 #include "core/request.h"
@@ -72,13 +72,12 @@ html_cleaned(struct request *rq, const char *html, const char *pointer)
 const char *
 sha256_of(struct request *rq, const char *data, size_t n)
 {
-    uint8_t   hash[32];
-    unsigned  len = 0;
-    char     *out = alloc(rq, 2 * sizeof(hash) + 1);
+    uint8_t  hash[SHA256_SIZE];
+    char    *out = alloc(rq, 2 * sizeof(hash) + 1);
 
-    if (EVP_Digest(data, n, hash, &len, EVP_sha256(), NULL) != 1)
+    if (!sha256(data, n, hash))
         fail(rq, &out_of_memory);
-    for (unsigned i = 0; i < len; i++)
+    for (unsigned i = 0; i < sizeof(hash); i++)
         snprintf(out + 2 * i, 3, "%02x", hash[i]);
 
     return out;

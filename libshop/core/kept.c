@@ -63,7 +63,8 @@ key_text(const struct shop *shop, const struct route *route,
         || (route->axes != 0 && shop->settings.data == NULL))
         return 0;
 
-    at = add(out, 0, in->path.data, in->path.len);
+    at = add(out, 0, (const char *) shop->signer, sizeof(shop->signer));
+    at = add(out, at, in->path.data, in->path.len);
     at = add(out, at, in->query.data, in->query.len);
     if (takes_gzip(in->header[SHOP_H_ACCEPT_ENCODING]))
         at = add(out, at, "gzip", 4);

@@ -7,6 +7,7 @@
  * its length in two bytes: a title of 255 letters can have 1,020, and a key
  * that was cut would be another key, before which the page would begin again.
  */
+#include "core/crypto.h"
 #include "core/problem.h"
 #include "core/request.h"
 #include "core/text.h"
@@ -22,6 +23,25 @@
 
 
 /* Fetching the algorithm costs more than the MAC of a cursor: once a shop. */
+/* Tells secrets apart, and nothing of them: what is kept has cursors in it,
+ * and those of a secret that has gone are of no use. */
+static bool
+signer_set(struct shop *shop)
+{
+    static const char  purpose[] = "shop: whose cursors an answer has";
+    uint8_t            full[EVP_MAX_MD_SIZE];
+    size_t             len = 0;
+    EVP_MAC_CTX       *mac = shop->mac[0];
+
+    if (EVP_MAC_update(mac, (const uint8_t *) purpose, sizeof(purpose)) != 1
+        || EVP_MAC_final(mac, full, &len, sizeof(full)) != 1)
+        return false;
+    memcpy(shop->signer, full, sizeof(shop->signer));
+
+    return true;
+}
+
+
 int
 cursors_open(struct shop *shop)
 {
@@ -44,8 +64,9 @@ cursors_open(struct shop *shop)
                                secret.len, params) == 1;
     }
     EVP_MAC_free(hmac);
+    good = good && signer_set(shop);
 
-    return good ? SHOP_OK : SHOP_E_NOMEM;
+    return crypto_done(good) ? SHOP_OK : SHOP_E_NOMEM;
 }
 
 
@@ -75,9 +96,11 @@ mac_of(struct request *rq, unsigned which, const uint8_t *data, size_t n,
     buf_char(&b, '\0');
     buf_add(&b, (const char *) data, n);
 
-    if (mac == NULL || b.failed || EVP_MAC_init(mac, NULL, 0, NULL) != 1
-        || EVP_MAC_update(mac, (const uint8_t *) b.data, b.len) != 1
-        || EVP_MAC_final(mac, full, &len, sizeof(full)) != 1)
+    if (mac == NULL || b.failed
+        || !crypto_done(EVP_MAC_init(mac, NULL, 0, NULL) == 1
+                        && EVP_MAC_update(mac, (const uint8_t *) b.data,
+                                          b.len) == 1
+                        && EVP_MAC_final(mac, full, &len, sizeof(full)) == 1))
         return false;
     memcpy(out, full, MAC);
 

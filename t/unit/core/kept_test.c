@@ -292,7 +292,8 @@ a_key_has_at_most_1024_bytes(void **state)
     char path[2000];
 
     for (size_t n = 984; n < 1100; n++) {
-        size_t key = n + 2 + sizeof("web") + sizeof("en") + sizeof("EUR");
+        size_t key = 8 + 1 + n + 2 + sizeof("web") + sizeof("en")
+                     + sizeof("EUR");
 
         memset(path, '&', n + 1);       /* a query of nothing */
         memcpy(path, "/unit/kept/context?", 19);
