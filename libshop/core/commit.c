@@ -32,6 +32,9 @@ static const struct {
     { "42883", REFUSED, &not_migrated },
     { "42501", REFUSED, &not_migrated },
     { "25006", REFUSED, &database_unavailable },
+    { "53100", REFUSED, &database_unavailable },        /* its disk is full */
+    { "53200", REFUSED, &database_unavailable },        /* so is its memory */
+    { "53400", REFUSED, &database_unavailable },        /* temp_file_limit  */
 };
 
 
