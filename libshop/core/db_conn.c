@@ -129,9 +129,31 @@ watch_for(struct db_lane *l, unsigned events)
 }
 
 
+/* A pooler may drop what a session asks for at its start.  The time zone, and
+ * whether it may write, are told back. */
+static bool
+is_as_asked(const struct db_lane *l)
+{
+    const char *zone = PQparameterStatus(l->pg, "TimeZone");
+    const char *read_only = PQparameterStatus(l->pg,
+                                              "default_transaction_read_only");
+
+    if (zone == NULL || strcmp(zone, "UTC") != 0)
+        return false;
+
+    return strstr(l->options, "default_transaction_read_only=on") == NULL
+           || (read_only != NULL && strcmp(read_only, "on") == 0);
+}
+
+
 static void
 established(struct db_lane *l)
 {
+    if (!is_as_asked(l)) {
+        failed(l, "what it sets at the start of a session did not arrive; "
+               "does a pooler drop it?");
+        return;
+    }
     if (PQsetnonblocking(l->pg, 1) != 0 || PQenterPipelineMode(l->pg) != 1) {
         failed(l, NULL);
         return;

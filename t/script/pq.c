@@ -601,6 +601,16 @@ PQerrorMessage(const PGconn *c)
 }
 
 
+/* As was asked for. */
+const char *
+PQparameterStatus(const PGconn *pg, const char *name)
+{
+    (void) pg;
+
+    return strcmp(name, "TimeZone") == 0 ? "UTC" : "on";
+}
+
+
 int
 PQsetnonblocking(PGconn *c, int on)
 {

@@ -1,0 +1,98 @@
+#!/usr/bin/perl
+#
+# pooler.t - between nginx and PostgreSQL stands somebody who drops what a
+# session asks for at its start, as poolers do when they are told to ignore
+# it: the shop says so and does not work with sessions that may write, wait or
+# tell the time in another way than it thinks.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use IO::Select;
+use IO::Socket::UNIX;
+use POSIX ();
+use Shop::Test;
+
+my $folder = "$ENV{SHOP_TEST_DIR}/pool$$";
+my $pooler = start_pooler();
+
+END {
+    kill KILL => $pooler if $pooler;
+}
+
+sub start_pooler {
+    mkdir $folder or die "$folder: $!";
+    my $listening = IO::Socket::UNIX->new(Listen => 16,
+        Local => "$folder/.s.PGSQL.5432") or die "listen: $!";
+    chmod 0777, "$folder/.s.PGSQL.5432";
+
+    my $test = $$;
+    my $pid = fork // die "fork: $!";
+    return $pid if $pid;
+    pool($listening, $test);
+    POSIX::_exit(0);
+}
+
+# Bytes go both ways; the first message has lost its options.
+sub pool {
+    my ($listening, $test) = @_;
+    my $all = IO::Select->new($listening);
+    my (%other, %begun);
+
+    while (getppid == $test) {
+        for my $in ($all->can_read(1)) {
+            if ($in == $listening) {
+                my $client = $listening->accept or next;
+                my $server = IO::Socket::UNIX->new(
+                    "$ENV{SHOP_TEST_DIR}/.s.PGSQL.5432") or next;
+                @other{$client, $server} = ($server, $client);
+                $begun{$server} = 1;
+                $all->add($client, $server);
+                next;
+            }
+            my $out = $other{$in};
+            if (!sysread $in, my $bytes, 65536) {
+                $all->remove($in, $out);
+                delete @other{$in, $out};
+                $_->close for $in, $out;
+            } else {
+                $bytes = without_options($bytes) if !$begun{$in}++;
+                syswrite $out, $bytes;
+            }
+        }
+    }
+}
+
+sub without_options {
+    my ($bytes) = @_;
+    my (undef, $protocol, @word) = unpack 'NN(Z*)*', $bytes;
+
+    return $bytes if $protocol != 196608 || -e "$folder/honest";
+    my $rest = '';
+    while (my ($name, $value) = splice @word, 0, 2) {
+        $rest .= pack '(Z*)*', $name, $value
+            if $name ne '' && $name ne 'options';
+    }
+    return pack 'NNa*x', 9 + length $rest, $protocol, $rest;
+}
+
+start_shop(database_host => $folder, ready => 0);
+my $said = wait_for(sub {
+    get('/readyz');
+    log_text() =~ /(no connection for lane \S+ what it sets .*)/ && $1;
+}, 'it is said in the log');
+like($said, qr/what it sets at the start of a session did not arrive/,
+     'why there is no connection');
+is_problem(get('/api/v1/products'), 503, 'database_unavailable');
+is(get('/readyz')->{status}, 503, 'not ready');
+is(sql_value("SELECT count(*) FROM pg_stat_activity
+              WHERE datname = current_database() AND state = 'active'
+                AND usename = 'shop_app'"), 0, 'no such session was used');
+
+write_file("$folder/honest", '');
+wait_for(sub { get('/readyz')->{status} == 200 }, 'ready when all arrives');
+ok_json(get('/api/v1/products'), 200, 'and then it works');
+
+done();
