@@ -13,9 +13,9 @@
  *     cold   opened anew: not connected, settings not read
  *
  * "once" goes through shop_uv_call(), "good" straight to libshop, as the copy
- * of an answer needs memory too.  An answer has two headers more, X-Asked and
- * X-Refused: allocations that were asked for, and refused.  Status 0 is no
- * answer, for want of memory.
+ * of an answer needs memory too; so does an export, which comes in pieces.  An
+ * answer has two headers more, X-Asked and X-Refused: allocations that were
+ * asked for, and refused.  Status 0 is no answer, for want of memory.
  * "CLOSE /" closes the shop and says in X-Blocks how many blocks of memory the
  * process then has; the next request opens it again.
  */
@@ -203,6 +203,60 @@ take_headers(shop_request_t *in, const struct asked *asked)
 }
 
 
+/* --- answers in pieces: told at their end, when memory is there again ----- */
+
+
+static struct {
+    size_t  n;
+    char    data[1024 * 1024];
+} pieces;
+
+
+static int
+open_stream(void *rq, const shop_answer_t *head)
+{
+    (void) rq;
+    (void) head;
+    pieces.n = 0;
+
+    return SHOP_OK;
+}
+
+
+static int
+write_stream(void *rq, const char *data, size_t n)
+{
+    (void) rq;
+    if (n > sizeof(pieces.data) - pieces.n) {
+        serve_give_up("a stream is longer than the room for it");
+    }
+
+    memcpy(pieces.data + pieces.n, data, n);
+    pieces.n += n;
+
+    return SHOP_OK;
+}
+
+
+/* What is cut is no answer. */
+static void
+close_stream(void *rq, const shop_answer_t *answer, int whole)
+{
+    shop_answer_t   told = *answer;
+    struct counted  c;
+
+    count_up(&c);
+    if (whole) {
+        told.body = (shop_str_t) { pieces.data, pieces.n };
+        serve_answer(&told, c.h, 2);
+    } else {
+        say_nothing(0, c.h, 2);
+    }
+
+    *(bool *) rq = true;
+}
+
+
 static void
 serve_submitted(struct server *s, const struct asked *asked)
 {
@@ -213,7 +267,8 @@ serve_submitted(struct server *s, const struct asked *asked)
     struct counted  c;
     static const shop_sink_ops_t  sink = {
         .size = sizeof(shop_sink_ops_t), .alloc = give_room,
-        .respond = respond
+        .respond = respond, .open = open_stream, .write = write_stream,
+        .close = close_stream
     };
 
     in.method = (shop_str_t) { asked->method, strlen(asked->method) };
@@ -238,7 +293,8 @@ serve_submitted(struct server *s, const struct asked *asked)
 static void
 serve_failing(struct server *s, const struct asked *asked)
 {
-    bool  straight = armed && for_good;
+    bool  straight = (armed && for_good)
+                     || strstr(asked->target, "/export.") != NULL;
 
     if (armed) {
         heap_arm(fails_at, for_good);
