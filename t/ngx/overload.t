@@ -51,7 +51,15 @@ sub refused_to {
     is($res->{headers}{'retry-after'}, 1, "$what may come again");
 }
 
+sub sessions {
+    return sql_value(<<'SQL');
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name ~ '^shop-read'
+SQL
+}
+
 is(answer('x-bot' => 1), 200, 'a bot is served');
+my $sessions = sessions();
 is(counter('shed_total'), 0, 'and nobody refused');
 
 late(OVERLOAD / 2);
@@ -72,5 +80,6 @@ ok_json(post('/api/admin/v1/products', { title => 'Vase' }), 201,
 late(0);
 wait_for(sub { answer('x-bot' => 1) == 200 }, 'bots are served again');
 pass('and nobody is refused when answers come');
+is(sessions(), $sessions, 'PostgreSQL saw nothing of it but the answers');
 
 done();
