@@ -260,11 +260,11 @@ test:
 	$(B)/unit
 	@SHOP_BUILD=$(B) t/run
 
-# ROW= measures one row, BENCH=quick tries them all in short runs.
+# ROW= measures some rows, BENCH=quick tries them all in short runs.
 bench:
 	@tools/packages install test
 	@$(MAKE) B=$(B) all tools
-	@SHOP_BUILD=$(B) ROW=$(ROW) BENCH=$(BENCH) t/run -- t/bench/run
+	@SHOP_BUILD=$(B) ROW='$(ROW)' BENCH=$(BENCH) t/run -- t/bench/run
 
 tools: $(TOOLS) $(FUZZERS) $(B)/cases $(B)/script $(PLANTS)
 

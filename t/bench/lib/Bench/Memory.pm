@@ -28,6 +28,7 @@ sub in_flight {
     my $delay = start_delay($bench, 500);
     my $shop = Bench::Server->shop(
         %{ $bench->{shop} }, cache => 'off', deadline => '60s',
+        more => 'shop_overload 0;',
         database => "host=$delay->{folder} $bench->{name_and_user}");
     my $row = eval { measure($shop) };
     my $failed = $@;
@@ -139,7 +140,8 @@ sub start_delay {
 sub growth {
     my ($bench) = @_;
     my $million = $bench->{million};
-    my $shop = Bench::Server->shop(%{ $bench->{shop} }, cache => '16m');
+    my $shop = Bench::Server->shop(%{ $bench->{shop} }, cache => '16m',
+                                   more => 'shop_overload 0;');
     my ($worker) = $shop->workers;
     my $paths = mixed_paths($bench);
     my @kb;

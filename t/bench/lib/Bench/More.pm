@@ -40,7 +40,7 @@ sub limited {
     return shown(Bench::Rows::against_nginx($bench, 'refused: too many (429)',
         sub { Bench::Rows::product_path(1_000_007) },
         '`return 429`, same body and size of header', 429,
-        limit => 'shop_limit address rate=1r/m burst=1;'));
+        more => 'shop_limit address rate=1r/m burst=1;'));
 }
 
 

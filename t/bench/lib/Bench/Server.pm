@@ -39,7 +39,7 @@ END {
 
 
 # shop(workers =>, cpu => number of the core, database =>, cache => size or
-#      'off', deadline => time, http2 => 1, limit => directive,
+#      'off', deadline => time, http2 => 1, more => directives,
 #      connections => at most)
 sub shop {
     my ($class, %options) = @_;
@@ -53,7 +53,7 @@ sub shop {
     $self->{http} = join "\n    ", "shop_database \"$options{database}\";",
         'shop_cache_zone ' . ($options{cache} // '64m') . ';',
         'shop_deadline ' . ($options{deadline} // '5s') . ';',
-        $options{limit} // (),
+        $options{more} // (),
         "shop_secret cursor $secret;";
     $self->{locations} = <<'END';
         location /api/ { shop; }
