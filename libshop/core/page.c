@@ -23,8 +23,8 @@
 
 
 /* Fetching the algorithm costs more than the MAC of a cursor: once a shop. */
-/* Tells secrets apart, and nothing of them: what is kept has cursors in it,
- * and those of a secret that has gone are of no use. */
+/* Tells secrets apart, and nothing of them: what is kept has cursors in it, or
+ * was asked for with one, and those of a secret that has gone are of no use. */
 static bool
 signer_set(struct shop *shop)
 {
@@ -32,8 +32,10 @@ signer_set(struct shop *shop)
     uint8_t            full[EVP_MAX_MD_SIZE];
     size_t             len = 0;
     EVP_MAC_CTX       *mac = shop->mac[0];
+    shop_str_t         other = shop->conf.cursor_secret[1];
 
     if (EVP_MAC_update(mac, (const uint8_t *) purpose, sizeof(purpose)) != 1
+        || EVP_MAC_update(mac, (const uint8_t *) other.data, other.len) != 1
         || EVP_MAC_final(mac, full, &len, sizeof(full)) != 1)
         return false;
     memcpy(shop->signer, full, sizeof(shop->signer));

@@ -52,7 +52,7 @@ struct shop {
     struct backlog            backlog;
     struct hub                hub;
     struct evp_mac_ctx_st    *mac[2];   /* of cursors, by secret             */
-    uint8_t                   signer[8];    /* the first one's name           */
+    uint8_t                   signer[8];    /* which they are                 */
     struct sighting           seen[SIGHTINGS];
     unsigned                  row_readers;      /* connections of exports    */
     bool                      draining;
