@@ -55,7 +55,9 @@ sub other_answers {
 
 # --- ALTER TABLE ------------------------------------------------------------
 
-# Plans of which a column has another type now cannot go on.
+# Plans of which a column has another type now cannot go on.  One with a length
+# would have the table written anew, which PostgreSQL lets older snapshots see
+# as an empty one.
 $shop->{test} = $$;
 my $lost = counter('db_lost_total');
 clients();
@@ -63,7 +65,7 @@ for my $n (1 .. (torture() ? 40 : 6)) {
     my $asked = counter('requests_total');
 
     sql('ALTER TABLE toys ALTER note TYPE '
-        . ($n % 2 ? 'varchar(1000)' : 'text'));
+        . ($n % 2 ? 'varchar' : 'text'));
     sql("ALTER TABLE toys ADD COLUMN more$n text DEFAULT 'x'") if $n % 3;
     wait_for(sub { counter('requests_total') > $asked + 40 }, 'they ask on');
 }
