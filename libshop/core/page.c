@@ -22,7 +22,6 @@
 #define LIMIT_MAX  100
 
 
-/* Fetching the algorithm costs more than the MAC of a cursor: once a shop. */
 /* Tells secrets apart, and nothing of them: what is kept has cursors in it, or
  * was asked for with one, and those of a secret that has gone are of no use. */
 static bool
@@ -44,6 +43,7 @@ signer_set(struct shop *shop)
 }
 
 
+/* Fetching the algorithm costs more than the MAC of a cursor: once a shop. */
 int
 cursors_open(struct shop *shop)
 {
