@@ -22,7 +22,9 @@ my $shop = start_shop(workers => 2, memcached => 1, background => 1,
                       http => 'keepalive_requests 100000;');
 
 numbered_products(9);
-as_key('products.read', 'products.write');
+my $key = as_key('products.read', 'products.write');
+my @ids = map { $_->{id} } @{ get('/api/admin/v1/products')->{json}{data} };
+is(scalar @ids, 9, 'nine products');
 
 # --- clients -----------------------------------------------------------------
 
@@ -56,7 +58,7 @@ sub got {
 
 # Others change it too; the first one wins.
 sub change {
-    my $path = sprintf '/api/admin/v1/products/%s', (our @ids)[rand 9];
+    my $path = sprintf '/api/admin/v1/products/%s', $ids[rand 9];
     my $old = get($path);
     my $res = patch($path, { vendor => 'Potter ' . one_of(1000) },
                     'if-match' => $old->{headers}{etag});
@@ -68,7 +70,7 @@ sub gone {
     my ($method, $path, $body) = @_;
     my $conn = new_connection();
 
-    $conn->send($method, $path, { authorization => "Bearer " . our $key,
+    $conn->send($method, $path, { authorization => "Bearer $key",
         defined $body ? ('content-type' => 'application/json') : () }, $body);
     $conn->reset if rand() < 0.5;
     $conn->close;
@@ -142,10 +144,6 @@ sub memory {
     return $kb;
 }
 
-my $key = our $key = as_key('products.read', 'products.write');
-our @ids = map { $_->{id} } @{ get('/api/admin/v1/products')->{json}{data}
-    // get('/api/admin/v1/products')->{json}{items} };
-is(scalar @ids, 9, 'nine products');
 
 clients('at first', $each / 4);
 Shop::Test::close_connection();
