@@ -85,8 +85,8 @@ typedef struct {
     shop_t                     *shop;
     ngx_http_shop_main_conf_t  *conf;
     ngx_connection_t           *watcher;    /* learns that nginx exits      */
-    uint64_t                    id_seed;    /* request ids: seed and ...    */
-    uint64_t                    id_count;   /* ... how many were made       */
+    u_char                      id_seed[16];    /* request ids begin so     */
+    uint64_t                    id_count;       /* how many were made       */
     unsigned                    closing:1;
 } ngx_http_shop_worker_t;
 
@@ -147,6 +147,7 @@ void ngx_http_shop_note(ngx_http_shop_ctx_t *ctx, const shop_answer_t *answer);
 ngx_int_t ngx_http_shop_add_variables(ngx_conf_t *cf);
 ngx_int_t ngx_http_shop_keep_ctx(ngx_http_request_t *r,
     ngx_http_shop_ctx_t *ctx);
+ngx_int_t ngx_http_shop_seed_ids(void);
 shop_str_t ngx_http_shop_request_id(ngx_http_request_t *r);
 
 /* _zone.c */

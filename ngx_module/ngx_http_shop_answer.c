@@ -10,12 +10,11 @@
  * other than that goes into one. */
 #define NGX_HTTP_SHOP_PROBLEM_MAX  1024
 
-/* Names of headers have no case; the length is compared first, as a shop_str_t
- * has no NUL. */
+/* Names of headers have no case, but these are libshop's own, which writes each
+ * in one way. */
 #define equals(s, literal)                                                    \
     ((s).len == sizeof(literal) - 1                                           \
-     && ngx_strncasecmp((u_char *) (s).data, (u_char *) literal,              \
-                        sizeof(literal) - 1) == 0)
+     && ngx_memcmp((s).data, literal, sizeof(literal) - 1) == 0)
 
 
 /* Does it lie in the request's pool already, so that it needs no copy? Bodies
@@ -152,7 +151,7 @@ set_type(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
         return NGX_ERROR;
     }
 
-    mark = ngx_strlchr(type->data, type->data + type->len, ';');
+    mark = memchr(type->data, ';', type->len);
     r->headers_out.content_type_len = mark ? (size_t) (mark - type->data)
                                            : type->len;
     r->headers_out.content_type_lowcase = NULL;

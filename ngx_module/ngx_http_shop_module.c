@@ -5,7 +5,6 @@
 #include "ngx_http_shop.h"
 
 #include <malloc.h>
-#include <sys/random.h>
 
 /* The drain must outlast the moment between a client's request and the answer
  * that tells it to close; two seconds are ample for clients that are busy. */
@@ -391,8 +390,7 @@ keep_heap(void)
 
 
 /* Also in nginx's cache manager and loader, which serve nothing: a slot of the
- * cache would be lost on them. The seed is drawn after fork(), else all
- * workers would make the same ids. */
+ * cache would be lost on them. */
 static ngx_int_t
 init_process(ngx_cycle_t *cycle)
 {
@@ -407,9 +405,7 @@ init_process(ngx_cycle_t *cycle)
     ngx_http_shop_worker.conf = smcf;
     ngx_http_shop_drain_join(smcf);
 
-    if (getrandom(&ngx_http_shop_worker.id_seed, sizeof(uint64_t), 0)
-        != sizeof(uint64_t))
-    {
+    if (ngx_http_shop_seed_ids() != NGX_OK) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
                       "getrandom() failed");
         return NGX_ERROR;

@@ -16,6 +16,8 @@
  */
 #include "ngx_http_shop.h"
 
+#include <sys/random.h>
+
 /* As long as nginx's own $request_id, so that tools that parse logs need not
  * tell the two apart. */
 #define NGX_HTTP_SHOP_ID_LEN  32
@@ -254,6 +256,22 @@ hex(u_char *p, uint64_t n)
 }
 
 
+/* After fork(), else all workers would make the same ids. */
+ngx_int_t
+ngx_http_shop_seed_ids(void)
+{
+    uint64_t  seed;
+
+    if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) {
+        return NGX_ERROR;
+    }
+
+    (void) hex(ngx_http_shop_worker.id_seed, seed);
+
+    return NGX_OK;
+}
+
+
 /*
  * Unique is enough, so no random bytes a request (nginx's $request_id takes
  * 16 of OpenSSL's): one half tells the process, the other is a count whose
@@ -275,7 +293,7 @@ make_id(ngx_http_request_t *r, ngx_http_variable_value_t *v)
     n = (n ^ (n >> 27)) * 0x94d049bb133111ebULL;
     n ^= n >> 31;
 
-    (void) hex(hex(id, ngx_http_shop_worker.id_seed), n);
+    (void) hex(ngx_cpymem(id, ngx_http_shop_worker.id_seed, 16), n);
 
     return set_value(v, id, NGX_HTTP_SHOP_ID_LEN);
 }

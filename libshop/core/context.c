@@ -34,9 +34,8 @@ settings_good(const struct shop *shop)
 {
     const struct settings *s = &shop->settings;
     uint64_t               now = shop_now_ms(shop);
-    cache_tag_t            tag = cache_tag("store", 5);
 
-    if (s->data == NULL || !cache_good(&shop->cache, s->born, &tag, 1))
+    if (s->data == NULL || !cache_good(&shop->cache, s->born, &s->tag, 1))
         return false;
 
     return cache_lease_good(&shop->cache, now)
@@ -61,6 +60,7 @@ settings_load(struct request *rq, const struct domain *d)
     arena_reset(&s->arena);
     s->arena = fresh;
     s->data = data;
+    s->tag = cache_tag("store", 5);
     s->born = born;
     s->loaded_ms = shop_now_ms(rq->shop);
     s->asked_ms = 0;

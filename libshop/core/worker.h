@@ -22,6 +22,7 @@ struct settings {               /* what context_of() reads                   */
     struct arena    arena;
     void           *data;       /* NULL: not loaded                          */
     uint64_t        born;       /* cache_clock() before they were read       */
+    cache_tag_t     tag;        /* "store", what a change of them touches    */
     uint64_t        loaded_ms;
     uint64_t        asked_ms;   /* somebody reads them since; 0: nobody      */
 };
