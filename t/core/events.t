@@ -115,7 +115,7 @@ sql('CREATE TRIGGER stay BEFORE UPDATE ON event_cursors
          FOR EACH ROW EXECUTE FUNCTION stay()');
 allow_log(qr/cursor_move failed/);
 emitted('toy.fine', 'together', 1);
-wait_for(sub { cursor() == last_seq() && seqs_of('together') }, 'it moves');
+wait_for(sub { seqs_of('together') && cursor() == last_seq() }, 'it moves');
 is(effects('event', 'together'), seqs_of('together'),
    'the effect and the cursor go together');
 sql('DROP TRIGGER stay ON event_cursors');

@@ -6,8 +6,9 @@
 # on one connection until the server says that it closes.  A request that is
 # not answered 200 in whole has failed, also on a connection that the server
 # closed meanwhile: nothing is asked twice.  The first line on standard input
-# ends it, and then "THINK_MS GOOD FAILED WHY" is printed, a line a think time,
-# with the reasons there were.
+# ends it: each asks once more, however long it thought meanwhile, and then
+# "THINK_MS GOOD FAILED WHY" is printed, a line a think time, with the reasons
+# there were.
 
 import asyncio
 import sys
@@ -29,7 +30,9 @@ async def answer(reader):
 async def client(port, think, count, end):
     writer = None
     n = 0
-    while not end.is_set():
+    last = False
+    while not last:
+        last = end.is_set()
         n += 1
         path = PATHS[n % len(PATHS)]
         try:
