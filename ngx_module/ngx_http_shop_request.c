@@ -597,6 +597,16 @@ ngx_http_shop_metrics_handler(ngx_http_request_t *r)
 }
 
 
+/* nginx's error with a body that it could not write to its file: the disk is
+ * full, most likely. Nothing was begun, so the client may come again. */
+static ngx_uint_t
+is_unwritten(ngx_http_request_t *r)
+{
+    return r->err_status == NGX_HTTP_INTERNAL_SERVER_ERROR
+           && r->request_body != NULL && r->request_body->temp_file != NULL;
+}
+
+
 /* The target of error_page: what nginx refused, in the shape of the shop.  Of
  * the codes that are nginx's own it makes 400 before it comes here, except
  * where error_page says another: 494 =431. */
@@ -609,6 +619,10 @@ ngx_http_shop_problem_handler(ngx_http_request_t *r)
 
     if (r->err_status == 0) {                   /* asked for by its name    */
         r->err_status = NGX_HTTP_NOT_FOUND;
+    }
+
+    if (is_unwritten(r)) {
+        r->err_status = NGX_HTTP_SERVICE_UNAVAILABLE;
     }
 
     return ngx_http_shop_send_problem(r, r->err_status);

@@ -126,8 +126,9 @@ for my $n (1 .. 20) {
 }
 my $large = post('/api/admin/v1/products', ' ' x 200_000 . '{}');
 like("$large->{status} $large->{headers}{'content-type'}",
-     qr{^50[037] application/problem\+json},
+     qr{^503 application/problem\+json},
      'a body that would go to the disk is refused');
+is($large->{headers}{'retry-after'}, 1, 'for now');
 is((workers())[0], $worker, 'the worker is the same');
 
 # --- room again --------------------------------------------------------------
