@@ -151,8 +151,7 @@ poll_init(struct db *db)
     l->db = db;
     l->shop = db->shop;
     l->name = "shop-poll";
-    l->options = "-c TimeZone=UTC -c DateStyle=ISO "
-                 "-c statement_timeout=5000 -c lock_timeout=1000";
+    l->options = SESSION "-c statement_timeout=5000 -c lock_timeout=1000";
     l->flight_max = 1;
     l->ring = l;
 }

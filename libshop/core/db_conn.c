@@ -129,20 +129,14 @@ watch_for(struct db_lane *l, unsigned events)
 }
 
 
-/* A pooler may drop what a session asks for at its start.  The time zone, and
- * whether it may write, are told back. */
+/* A pooler may drop what a session asks for at its start.  The style of
+ * intervals, which all ask for, is told back. */
 static bool
 is_as_asked(const struct db_lane *l)
 {
-    const char *zone = PQparameterStatus(l->pg, "TimeZone");
-    const char *read_only = PQparameterStatus(l->pg,
-                                              "default_transaction_read_only");
+    const char *style = PQparameterStatus(l->pg, "IntervalStyle");
 
-    if (zone == NULL || strcmp(zone, "UTC") != 0)
-        return false;
-
-    return strstr(l->options, "default_transaction_read_only=on") == NULL
-           || (read_only != NULL && strcmp(read_only, "on") == 0);
+    return style != NULL && strcmp(style, "iso_8601") == 0;
 }
 
 

@@ -25,8 +25,13 @@
 #define QUEUE_MAX    32768      /* waiting: more than coroutines ask         */
 #define READ_MS      100        /* of the lane of reads: statement_timeout   */
 
-/* Settings of all connections that only read. */
-#define COMMON  "-c TimeZone=UTC -c DateStyle=ISO "                           \
+/* Settings of all connections.  No interval is ever read or shown: its style
+ * is told back by PostgreSQL, is none that anybody else would choose, and so
+ * tells whether the settings have arrived. */
+#define SESSION  "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601 "
+
+/* Of those that only read. */
+#define COMMON  SESSION                                                       \
                 "-c default_transaction_read_only=on "                        \
                 "-c default_transaction_isolation=repeatable\\ read "
 

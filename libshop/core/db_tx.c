@@ -22,7 +22,7 @@
 #define ASK_AGAIN_MS   100
 #define ASK_FOR_MS     5000
 
-#define OPTIONS  "-c TimeZone=UTC -c DateStyle=ISO "                          \
+#define OPTIONS  SESSION                                                      \
                  "-c default_transaction_isolation=read\\ committed "         \
                  "-c statement_timeout=3000 -c lock_timeout=2000 "            \
                  "-c idle_in_transaction_session_timeout=10000"

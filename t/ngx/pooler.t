@@ -41,6 +41,7 @@ sub pool {
     my $all = IO::Select->new($listening);
     my (%other, %begun);
 
+    local $SIG{PIPE} = 'IGNORE';
     while (getppid == $test) {
         for my $in ($all->can_read(1)) {
             if ($in == $listening) {
@@ -52,10 +53,10 @@ sub pool {
                 $all->add($client, $server);
                 next;
             }
-            my $out = $other{$in};
+            my $out = $other{$in} or next;      # closed a moment ago
             if (!sysread $in, my $bytes, 65536) {
                 $all->remove($in, $out);
-                delete @other{$in, $out};
+                delete @$_{$in, $out} for \%other, \%begun;
                 $_->close for $in, $out;
             } else {
                 $bytes = without_options($bytes) if !$begun{$in}++;
@@ -78,6 +79,12 @@ sub without_options {
     return pack 'NNa*x', 9 + length $rest, $protocol, $rest;
 }
 
+sub failures {
+    get('/readyz');
+
+    return status()->{counters}{db_connect_failures_total};
+}
+
 start_shop(database_host => $folder, ready => 0);
 my $said = wait_for(sub {
     get('/readyz');
@@ -85,6 +92,17 @@ my $said = wait_for(sub {
 }, 'it is said in the log');
 like($said, qr/what it sets at the start of a session did not arrive/,
      'why there is no connection');
+
+# Also where a part of it is so by itself.
+my $name = sql_value('SELECT current_database()');
+sql("ALTER DATABASE $name SET TimeZone = 'UTC'");
+sql("ALTER DATABASE $name SET default_transaction_read_only = on");
+my $before = failures();
+wait_for(sub { failures() > $before + 6 }, 'it tries again and again');
+is(status()->{counters}{db_connections}, 0, 'and is never content');
+sql("ALTER DATABASE $name RESET $_")
+    for 'TimeZone', 'default_transaction_read_only';
+
 is_problem(get('/api/v1/products'), 503, 'database_unavailable');
 is(get('/readyz')->{status}, 503, 'not ready');
 is(sql_value("SELECT count(*) FROM pg_stat_activity
