@@ -50,9 +50,13 @@ like(log_text(), qr/thread pool "two" queue overflow/, 'nginx says so');
 # A write whose thread cannot be had changes nothing and keeps no key.
 my $gate = gate();
 my @conns = map { shout($gate, "w$_") } 1 .. 4;
+my $tries = 0;
 wait_for(sub {
+    # Another text each time: one that found a thread is answered from the
+    # cache from then on.
     push @conns, shout($gate, 'more');
-    return get("/api/v1/toys/$toy/shout?text=full")->{status} == 503;
+    my $path = "/api/v1/toys/$toy/shout?text=full" . ++$tries;
+    return get($path)->{status} == 503;
 }, 'all are taken');
 is_problem(post("/api/v1/toys/$toy/shouts", { text => 'abc' },
                 'Idempotency-Key' => 'once'), 503, 'overloaded');

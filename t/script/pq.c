@@ -607,7 +607,7 @@ PQparameterStatus(const PGconn *pg, const char *name)
 {
     (void) pg;
 
-    return strcmp(name, "TimeZone") == 0 ? "UTC" : "on";
+    return strcmp(name, "IntervalStyle") == 0 ? "iso_8601" : NULL;
 }
 
 
