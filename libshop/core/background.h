@@ -41,6 +41,7 @@ struct relay {
     int64_t        moved;               /* events that the step dealt with   */
     bool           worked;              /* this round found something        */
     const char    *error;
+    char           id[64];              /* of whose request the event is     */
 };
 
 /* Jobs (job.c).  What was taken is run one after the other: two workers are

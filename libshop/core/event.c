@@ -144,17 +144,20 @@ event_matches(const char *pattern, const char *type, size_t n)
 
 
 /* What the subscriber asks for in turn carries the id of the request that made
- * the event: so a mail is found by the click that caused it. */
+ * the event: so a mail is found by the click that caused it. Not the event's
+ * own text, which goes with this attempt, and the request may have another. */
 static void
 hand_over(struct request *rq, const struct subscriber *s,
           const struct event *e)
 {
-    const char *id = e->request_id;
+    struct relay *r = (struct relay *) rq->chain;
+    const char   *id = e->request_id == NULL ? "" : e->request_id;
 
     if (s->types != NULL
         && !event_matches(s->types, e->type, strlen(e->type)))
         return;
-    rq->own.request_id = (shop_str_t) { id, id == NULL ? 0 : strlen(id) };
+    rq->own.request_id = (shop_str_t) { r->id, strnlen(id, sizeof(r->id)) };
+    memcpy(r->id, id, rq->own.request_id.len);
     s->deliver(rq, e);
 }
 
@@ -166,12 +169,14 @@ deliver(struct request *rq)
 {
     struct relay              *r = (struct relay *) rq->chain;
     const struct subscriber   *s = subscriber_at(r->subscriber);
-    const struct event_cursor *cursor = sql_cursor_lock(rq, s->name);
+    const struct event_cursor *cursor;
     const struct event        *e;
     size_t                     n;
 
     r->moved = 0;
+    rq->own.request_id.len = 0;
     reply_none(rq);
+    cursor = sql_cursor_lock(rq, s->name);
     if (cursor == NULL)
         return;
 
