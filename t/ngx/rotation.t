@@ -64,8 +64,11 @@ sub use_secrets {
 
     $shop->{http} = "shop_drain_time 1s;\nshop_secret cursor "
         . join(' ', map { "$dir/$_.secret" } @names) . ';';
+    my @before = workers();
     reload();
     rounds_pass();
+    # nginx lets the old ones accept clients for another moment.
+    wait_for(sub { !grep { kill 0, $_ } @before }, 'the old workers are gone');
 }
 
 my $cursor = page()->{json}{next_cursor};
