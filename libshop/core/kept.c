@@ -32,6 +32,15 @@ struct taker {                  /* memory for an entry that was found        */
     void                   *ctx;
 };
 
+enum found { FOUND_HERE, FOUND_FAR, FOUND_OLD };
+
+/* How the log and Cache-Status (RFC 9211) call it. */
+static const struct { const char *state; shop_str_t header; } found[] = {
+    [FOUND_HERE] = { "hit", { "shop; hit", 9 } },
+    [FOUND_FAR] = { "far", { "shop; hit; detail=far", 21 } },
+    [FOUND_OLD] = { "stale", { "shop; fwd=stale", 15 } },
+};
+
 
 /* --- the key ------------------------------------------------------------- */
 
@@ -114,36 +123,37 @@ head_read(shop_str_t head, shop_header_t *out)
 }
 
 
+static bool
+is_known(shop_str_t if_none_match, const shop_header_t *h, size_t n)
+{
+    for (size_t i = 0; if_none_match.len != 0 && i < n; i++) {
+        if (h[i].name.len == 4 && memcmp(h[i].name.data, "ETag", 4) == 0)
+            return etag_known(if_none_match, h[i].value);
+    }
+
+    return false;
+}
+
+
 /* An entry as an answer; `h` has room for one header more than HEADERS_MAX. */
 static void
-entry_answer(const struct cache_entry *e, const char *state,
+entry_answer(const struct cache_entry *e, enum found from,
              shop_str_t if_none_match, shop_header_t *h, shop_answer_t *a)
 {
-    static const struct { const char *state; shop_str_t text; } shown[] = {
-        { "hit", { "shop; hit", 9 } },
-        { "far", { "shop; hit; detail=far", 21 } },
-        { "stale", { "shop; fwd=stale", 15 } },
-    };
-    size_t s = 0, n = head_read(e->head, h);
+    size_t n = head_read(e->head, h);
 
     a->status = e->status;
     a->content_type = h[0].value;
     a->body = e->body;
     a->headers = h + 1;
-    for (size_t i = 1; i < n; i++) {
-        if (h[i].name.len == 4 && memcmp(h[i].name.data, "ETag", 4) == 0
-            && etag_known(if_none_match, h[i].value))
-        {
-            a->status = 304;
-            a->body.len = 0;
-        }
+    if (is_known(if_none_match, h, n)) {
+        a->status = 304;
+        a->body.len = 0;
     }
     h[n].name = (shop_str_t) { "Cache-Status", 12 };
-    while (strcmp(shown[s].state, state) != 0)
-        s++;
-    h[n].value = shown[s].text;
+    h[n].value = found[from].header;
     a->n_headers = n;
-    a->cache = state;
+    a->cache = found[from].state;
 }
 
 
@@ -169,7 +179,7 @@ kept_serve(struct shop *shop, const struct match *m, const shop_request_t *in,
         != CACHE_FRESH)
         return false;
 
-    entry_answer(&e, "hit", in->header[SHOP_H_IF_NONE_MATCH], h, &a);
+    entry_answer(&e, FOUND_HERE, in->header[SHOP_H_IF_NONE_MATCH], h, &a);
     a.n_headers += pace_headers(limit, said, h + 1 + a.n_headers);
     measure_hit(shop, m, &a, start_us);
     sink->respond(ctx, &a);
@@ -190,13 +200,12 @@ take_attempt(void *data, size_t size)
 
 /* Stage an entry: it is sent like any other answer. */
 static void
-stage_entry(struct request *rq, const struct cache_entry *e,
-            const char *state)
+stage_entry(struct request *rq, const struct cache_entry *e, enum found from)
 {
     shop_header_t h[HEADERS_MAX + 1];
     shop_answer_t a = { 0 };
 
-    entry_answer(e, state, rq->in->header[SHOP_H_IF_NONE_MATCH], h, &a);
+    entry_answer(e, from, rq->in->header[SHOP_H_IF_NONE_MATCH], h, &a);
     rq->answer.status = a.status;
     rq->answer.type = arena_copy(&rq->attempt, a.content_type.data,
                                  a.content_type.len);
@@ -205,7 +214,7 @@ stage_entry(struct request *rq, const struct cache_entry *e,
     rq->answer.n_headers = a.n_headers;
     memcpy(rq->answer.headers, a.headers, a.n_headers * sizeof(h[0]));
     rq->answer.finished = true;
-    rq->keep.state = state;
+    rq->keep.state = found[from].state;
     if (rq->answer.type == NULL)
         stage_problem(rq, &out_of_memory);
 }
@@ -233,7 +242,7 @@ kept_serve_old(struct request *rq)
         return false;
 
     COUNT(rq->shop, CACHE_STALE, 1);
-    stage_entry(rq, &e, "stale");
+    stage_entry(rq, &e, FOUND_OLD);
 
     return true;
 }
@@ -293,7 +302,7 @@ take_far(struct request *rq)
 
     if (cache_put(&rq->shop->cache, &rq->keep.key, &e))
         COUNT(rq->shop, CACHE_STORED, 1);
-    stage_entry(rq, &e, "far");
+    stage_entry(rq, &e, FOUND_FAR);
 
     return true;
 }
@@ -318,7 +327,7 @@ kept_fill(struct request *rq)
         if (!mine)
             request_pause(rq, FILL_LOOK_MS);
         if (look(rq, 0, &e) == CACHE_FRESH) {
-            stage_entry(rq, &e, "hit");
+            stage_entry(rq, &e, FOUND_HERE);
             return true;
         }
     }
