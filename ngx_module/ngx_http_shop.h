@@ -37,6 +37,7 @@ typedef struct {
     shop_conf_t         shop;           /* what libshop is told             */
     size_t              zone_size;
     uint32_t            drain_time;     /* milliseconds                     */
+    int                 scheduling;     /* Linux's policy for the workers   */
     ngx_thread_pool_t  *thread_pool;    /* runs libshop's jobs              */
 
     ngx_cycle_t        *cycle;
@@ -108,12 +109,17 @@ typedef struct {
     uint32_t  high;
 } ngx_http_shop_bounds_t;
 
+/* A word of a directive that takes one of two. */
+typedef struct {
+    const char  *word;
+    int          value;
+} ngx_http_shop_choice_t;
+
 char *ngx_http_shop_set_value(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_shop_set_string(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_shop_set_memcached(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_shop_set_background(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
+char *ngx_http_shop_set_choice(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_shop_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_shop_set_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_shop_set_pool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

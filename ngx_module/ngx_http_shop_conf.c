@@ -164,31 +164,35 @@ ngx_http_shop_set_memcached(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* nginx's own setter writes an ngx_flag_t, which is wider than an int. */
+/* One of two words, into an int at cmd->offset; cmd->post points at them.
+ * nginx's own setters write an ngx_uint_t, which is wider, and do not say what
+ * would be right. */
 char *
-ngx_http_shop_set_background(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_http_shop_set_choice(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_str_t                  *value = cf->args->elts;
-    ngx_http_shop_main_conf_t  *smcf = conf;
+    int                           *field;
+    ngx_uint_t                     i;
+    ngx_str_t                     *value = cf->args->elts;
+    const ngx_http_shop_choice_t  *c = cmd->post;
 
-    if (smcf->shop.background != NGX_CONF_UNSET) {
+    field = (int *) ((u_char *) conf + cmd->offset);
+
+    if (*field != NGX_CONF_UNSET) {
         return "is duplicate";
     }
 
-    if (ngx_strcmp(value[1].data, "on") == 0) {
-        smcf->shop.background = SHOP_BACKGROUND_ON;
-
-    } else if (ngx_strcmp(value[1].data, "off") == 0) {
-        smcf->shop.background = SHOP_BACKGROUND_WATCH;
-
-    } else {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" must be on or off, not \"%V\"",
-                           &value[0], &value[1]);
-        return NGX_CONF_ERROR;
+    for (i = 0; i < 2; i++) {
+        if (ngx_strcmp(value[1].data, c[i].word) == 0) {
+            *field = c[i].value;
+            return NGX_CONF_OK;
+        }
     }
 
-    return NGX_CONF_OK;
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" must be %s or %s, not \"%V\"", &value[0],
+                       c[0].word, c[1].word, &value[1]);
+
+    return NGX_CONF_ERROR;
 }
 
 

@@ -5,6 +5,7 @@
 #include "ngx_http_shop.h"
 
 #include <malloc.h>
+#include <sched.h>
 
 /* The drain must outlast the moment between a client's request and the answer
  * that tells it to close; two seconds are ample for clients that are busy. */
@@ -28,6 +29,12 @@ ngx_http_shop_worker_t  ngx_http_shop_worker;
       ngx_http_shop_set_value, NGX_HTTP_MAIN_CONF_OFFSET,                     \
       offsetof(ngx_http_shop_main_conf_t, member),                            \
       &(ngx_http_shop_bounds_t) { NGX_HTTP_SHOP_ ## kind, low, high } }
+
+#define CHOICE(name, member, word1, value1, word2, value2)                    \
+    { ngx_string(name), NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,                    \
+      ngx_http_shop_set_choice, NGX_HTTP_MAIN_CONF_OFFSET,                    \
+      offsetof(ngx_http_shop_main_conf_t, member),                            \
+      &(ngx_http_shop_choice_t[2]) { { word1, value1 }, { word2, value2 } } }
 
 #define STRING(name, member, set)                                             \
     { ngx_string(name), NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1, set,               \
@@ -60,7 +67,10 @@ static ngx_command_t  commands[] = {
     MAIN("shop_secret", NGX_CONF_TAKE23, ngx_http_shop_set_secret),
     MAIN("shop_thread_pool", NGX_CONF_TAKE1, ngx_http_shop_set_pool),
 
-    MAIN("shop_background", NGX_CONF_FLAG, ngx_http_shop_set_background),
+    CHOICE("shop_background", shop.background,
+           "on", SHOP_BACKGROUND_ON, "off", SHOP_BACKGROUND_WATCH),
+    CHOICE("shop_scheduling", scheduling,
+           "batch", SCHED_BATCH, "normal", SCHED_OTHER),
     MAIN("shop_cache_zone", NGX_CONF_TAKE1, ngx_http_shop_set_zone),
     VALUE("shop_cache_stale", shop.cache_stale_ms, TIME, 0, 24 * HOUR),
 
@@ -131,6 +141,7 @@ create_main_conf(ngx_conf_t *cf)
 
     smcf->drain_time = NGX_HTTP_SHOP_UNSET;
     smcf->shop.background = NGX_CONF_UNSET;
+    smcf->scheduling = NGX_CONF_UNSET;
     smcf->cycle = cf->cycle;
 
     return smcf;
@@ -156,7 +167,11 @@ set_defaults(ngx_http_shop_main_conf_t *smcf)
     }
 
     if (smcf->shop.background == NGX_CONF_UNSET) {
-        smcf->shop.background = 1;
+        smcf->shop.background = SHOP_BACKGROUND_ON;
+    }
+
+    if (smcf->scheduling == NGX_CONF_UNSET) {
+        smcf->scheduling = SCHED_BATCH;
     }
 
     if (smcf->zone_size == 0) {
@@ -389,6 +404,23 @@ keep_heap(void)
 }
 
 
+/* A worker that may interrupt PostgreSQL for every answer that comes takes one
+ * at a time; who waits for its turn takes all that have come since. The policy
+ * is of this thread: those of the pool began before. Where it may not be had,
+ * answers are as good, only dearer. */
+static void
+set_scheduling(ngx_cycle_t *cycle, int policy)
+{
+    struct sched_param  param = { 0 };
+
+    if (sched_setscheduler(0, policy, &param) != 0) {
+        ngx_log_error(NGX_LOG_NOTICE, cycle->log, ngx_errno,
+                      "shop_scheduling has no effect: sched_setscheduler() "
+                      "failed");
+    }
+}
+
+
 /* Also in nginx's cache manager and loader, which serve nothing: a slot of the
  * cache would be lost on them. */
 static ngx_int_t
@@ -411,9 +443,14 @@ init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    keep_heap();
+    if (!smcf->used) {
+        return NGX_OK;
+    }
 
-    return smcf->used ? open_shop(cycle, smcf) : NGX_OK;
+    keep_heap();
+    set_scheduling(cycle, smcf->scheduling);
+
+    return open_shop(cycle, smcf);
 }
 
 

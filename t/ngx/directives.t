@@ -139,6 +139,12 @@ refuses('events and jobs some other way',
         'shop_background often;');
 refuses('both', qr/"shop_background" directive is duplicate/,
         'shop_background on; shop_background off;');
+takes("workers that are $_", "shop_scheduling $_;") for qw(batch normal);
+refuses('another policy',
+        qr/"shop_scheduling" must be batch or normal, not "fifo"/,
+        'shop_scheduling fifo;');
+refuses('both', qr/"shop_scheduling" directive is duplicate/,
+        'shop_scheduling batch; shop_scheduling normal;');
 
 # The zone: large enough for the workers there are.
 takes('a zone', 'shop_cache_zone 10m;');
@@ -251,7 +257,7 @@ my $top = top_folder();
 my $module = read_file("$top/ngx_module/ngx_http_shop_module.c");
 my $page = read_file("$top/docs/configuration.md");
 my @there = sort $module
-    =~ /^\s+(?:(?:LOCATION|STRING|MAIN|VALUE)\(
+    =~ /^\s+(?:(?:LOCATION|STRING|MAIN|VALUE|CHOICE)\(
               |\{\ ngx_string\()"(shop\w*)"/mgx;
 cmp_ok(scalar @there, '>', 15, 'the module has directives');
 is(join(' ', sort $page =~ /^### (\w+)$/mg), "@there",
