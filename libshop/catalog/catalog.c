@@ -65,7 +65,7 @@ const struct field product_card[] = {
     FIELD(product_card, price, MONEY, .doc = "Of the cheapest variant"),
     FIELD(product_card, image, TEXT),
     FIELD(product_card, in_stock, BOOL),
-    FIELD(product_card, page_key, TEXTS, .hidden = true),
+    FIELD(product_card, page_key, TEXT, .hidden = true),
     END_SHAPE
 };
 
@@ -81,7 +81,7 @@ const struct field variant[] = {
     FIELD(variant, media_id, UUID, .prefix = "med",
           .doc = "Its own picture among the product's"),
     FIELD(variant, in_stock, BOOL),
-    FIELD(variant, page_key, TEXTS, .hidden = true),
+    FIELD(variant, page_key, TEXT, .hidden = true),
     END_SHAPE
 };
 

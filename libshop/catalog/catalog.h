@@ -50,7 +50,7 @@ struct product_card {
     struct money  price;        /* of the cheapest variant                   */
     const char   *image;
     bool          in_stock;
-    struct texts  page_key;
+    const char   *page_key;
 };
 
 /* A product with all that its page shows.  Texts are in `locale` as a whole:
@@ -92,7 +92,7 @@ struct variant {
     const char   *price_source; /* code of the price list that won           */
     uuid          media_id;     /* its own picture, or none                  */
     bool          in_stock;
-    struct texts  page_key;
+    const char   *page_key;
 };
 
 /* Of one variant; a row of the product comes also when it has none, so that

@@ -103,7 +103,7 @@ const struct field staff_variant[] = {
     FIELD(staff_variant, version, INT, .internal = true),
     FIELD(staff_variant, created_at, STAMP, .internal = true),
     FIELD(staff_variant, updated_at, STAMP, .internal = true),
-    FIELD(staff_variant, page_key, TEXTS, .hidden = true),
+    FIELD(staff_variant, page_key, TEXT, .hidden = true),
     END_SHAPE
 };
 
@@ -148,7 +148,7 @@ const struct field staff_product[] = {
     FIELD(staff_product, updated_at, STAMP),
     FIELD(staff_product, published_at, STAMP),
     FIELD(staff_product, archived_at, STAMP),
-    FIELD(staff_product, page_key, TEXTS, .hidden = true),
+    FIELD(staff_product, page_key, TEXT, .hidden = true),
     END_SHAPE
 };
 
@@ -220,7 +220,7 @@ const struct field staff_category[] = {
     FIELD(staff_category, version, INT),
     FIELD(staff_category, created_at, STAMP),
     FIELD(staff_category, updated_at, STAMP),
-    FIELD(staff_category, page_key, TEXTS, .hidden = true),
+    FIELD(staff_category, page_key, TEXT, .hidden = true),
     END_SHAPE
 };
 

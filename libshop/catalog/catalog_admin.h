@@ -70,7 +70,7 @@ struct staff_variant {
     int64_t       version;
     stamp         created_at;
     stamp         updated_at;
-    struct texts  page_key;
+    const char   *page_key;
 };
 
 struct staff_product {
@@ -90,7 +90,7 @@ struct staff_product {
     stamp         updated_at;
     stamp         published_at;
     stamp         archived_at;
-    struct texts  page_key;
+    const char   *page_key;
 };
 
 /* `place` is what a client says, `position` what sorts: a key between those
@@ -106,7 +106,7 @@ struct staff_category {
     int64_t       version;
     stamp         created_at;
     stamp         updated_at;
-    struct texts  page_key;
+    const char   *page_key;
 };
 
 /* The query of a list. */

@@ -461,8 +461,8 @@ void reply(struct request *rq, int status, const struct field *view,
            const void *data);
 
 /* A list: `rows` hold up to page->limit rows; one more than is shown says
- * that there is more.  The view's hidden member `page_key` (TEXTS) makes the
- * cursor. */
+ * that there is more.  The view's hidden member `page_key` (TEXT) makes the
+ * cursor: an array, as PostgreSQL writes it. */
 void reply_page(struct request *rq, const struct field *view,
                 const void *rows, size_t n);
 

@@ -7,6 +7,7 @@
 #include "core/hash.h"
 #include "core/problem.h"
 #include "core/request.h"
+#include "core/text.h"
 #include "core/worker.h"
 
 #include <stdio.h>
@@ -110,13 +111,29 @@ reply_list(struct request *rq, const struct field *view, const void *rows,
 }
 
 
+/* Only of the last row shown is the key taken apart. */
+static const char *
+cursor_behind(struct request *rq, const struct field *view, const char *row)
+{
+    const struct field *f = shape_find(view, "page_key", 8);
+    const char         *text = *(const char *const *) (row + f->at);
+    const char         *cursor;
+    struct texts        key;
+
+    if (!pg_array_parse(&rq->attempt, &key, text, strlen(text))
+        || (cursor = cursor_make(rq, &key)) == NULL)
+        fail(rq, &out_of_memory);
+
+    return cursor;
+}
+
+
 void
 reply_page(struct request *rq, const struct field *view, const void *rows,
            size_t n)
 {
-    const struct field  *key = shape_find(view, "page_key", 8);
-    bool                 more = (int64_t) n == rq->page.limit;
-    struct buf           b;
+    bool        more = (int64_t) n == rq->page.limit;
+    struct buf  b;
 
     if (more)
         n--;
@@ -127,10 +144,8 @@ reply_page(struct request *rq, const struct field *view, const void *rows,
                      : ",\"has_more\":false,\"next_cursor\":null}");
     if (more) {
         const char *last = (const char *) rows + (n - 1) * view->size;
-        const char *cursor = cursor_make(rq, (const void *) (last + key->at));
+        const char *cursor = cursor_behind(rq, view, last);
 
-        if (cursor == NULL)
-            fail(rq, &out_of_memory);
         json_text(&b, cursor, strlen(cursor));
         buf_char(&b, '}');
     }

@@ -94,7 +94,8 @@ const struct field *
 shape_find(const struct field *shape, const char *name, size_t n)
 {
     for (const struct field *f = shape + 1; f->type != END_OF_SHAPE; f++) {
-        if (strncmp(f->name, name, n) == 0 && f->name[n] == '\0')
+        if (f->name[0] == name[0] && strncmp(f->name, name, n) == 0
+            && f->name[n] == '\0')
             return f;
     }
     return NULL;

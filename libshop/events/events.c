@@ -20,7 +20,7 @@ const struct field feed_event[] = {
     FIELD(feed_event, recorded_at, STAMP),
     FIELD(feed_event, request_id, TEXT, .nullable = true,
           .doc = "X-Request-Id of the request that made it"),
-    FIELD(feed_event, page_key, TEXTS, .hidden = true),
+    FIELD(feed_event, page_key, TEXT, .hidden = true),
     END_SHAPE
 };
 
@@ -67,7 +67,7 @@ const struct field job_row[] = {
     FIELD(job_row, created_at, STAMP),
     FIELD(job_row, request_id, TEXT, .nullable = true,
           .doc = "X-Request-Id of the request that asked for it"),
-    FIELD(job_row, page_key, TEXTS, .hidden = true),
+    FIELD(job_row, page_key, TEXT, .hidden = true),
     END_SHAPE
 };
 

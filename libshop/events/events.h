@@ -18,7 +18,7 @@ struct feed_event {
     stamp         occurred_at;
     stamp         recorded_at;
     const char   *request_id;   /* of the request that made it, or NULL      */
-    struct texts  page_key;
+    const char   *page_key;
 };
 
 struct feed_filter {
@@ -51,7 +51,7 @@ struct job_row {
     stamp         dead_at;
     stamp         created_at;
     const char   *request_id;   /* of the request that asked for it, or NULL */
-    struct texts  page_key;
+    const char   *page_key;
 };
 
 struct job_filter {

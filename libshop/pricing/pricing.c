@@ -34,7 +34,7 @@ const struct field price_list[] = {
     FIELD(price_list, version, INT, .internal = true),
     FIELD(price_list, created_at, STAMP, .internal = true),
     FIELD(price_list, updated_at, STAMP, .internal = true),
-    FIELD(price_list, page_key, TEXTS, .hidden = true),
+    FIELD(price_list, page_key, TEXT, .hidden = true),
     END_SHAPE
 };
 
@@ -68,7 +68,7 @@ const struct field price[] = {
     FIELD(price, version, INT, .internal = true),
     FIELD(price, created_at, STAMP, .internal = true),
     FIELD(price, updated_at, STAMP, .internal = true),
-    FIELD(price, page_key, TEXTS, .hidden = true),
+    FIELD(price, page_key, TEXT, .hidden = true),
     END_SHAPE
 };
 

@@ -26,7 +26,7 @@ struct price_list {
     int64_t       version;
     stamp         created_at;
     stamp         updated_at;
-    struct texts  page_key;
+    const char   *page_key;
 };
 
 /* Prices of one list, variant, currency and quantity do not overlap in time;
@@ -44,7 +44,7 @@ struct price {
     int64_t       version;
     stamp         created_at;
     stamp         updated_at;
-    struct texts  page_key;
+    const char   *page_key;
 };
 
 /* Several prices of one variant at once; also the answer to that. */
