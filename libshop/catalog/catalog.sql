@@ -10,7 +10,7 @@ SELECT p.id, coalesce(s.slug, sf.slug) AS slug,
            AS price_currency,
        (SELECT m.url FROM media m WHERE m.product_id = p.id
          ORDER BY m.position, m.id LIMIT 1) AS image,
-       l.in_stock, ARRAY[l.key::text, p.id::text] AS page_key
+       l.in_stock, ARRAY[l.key::text, p.id::text]::text AS page_key
   FROM (SELECT l.*
           FROM (
 --? by=position
@@ -211,7 +211,7 @@ SELECT v.id, v.sku, v.media_id, v.in_stock,
               ORDER BY o.position, x.n) AS options,
        c.amount AS price_amount, c.currency AS price_currency, c.compare_at,
        c.price_list_code AS price_source,
-       ARRAY[v.position::text, v.id::text] AS page_key
+       ARRAY[v.position::text, v.id::text]::text AS page_key
   FROM variants v
   LEFT JOIN LATERAL (
        SELECT * FROM price_candidates pc

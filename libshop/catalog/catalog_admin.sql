@@ -94,7 +94,7 @@ DO UPDATE SET owner_id = excluded.owner_id, created_at = shop_now();
 -- Each sort is a range of one index; a SKU and the beginning of a slug too.
 SELECT p.id, p.status, t.title, s.slug, p.vendor, p.type, p.tags, p.version,
        p.created_at, p.updated_at, p.published_at, p.archived_at,
-       ARRAY[p.updated_at::text, p.id::text] AS page_key
+       ARRAY[p.updated_at::text, p.id::text]::text AS page_key
   FROM products p
   JOIN locales l ON l.is_default
   LEFT JOIN product_i18n t ON t.product_id = p.id AND t.locale = l.code
@@ -359,7 +359,7 @@ SELECT v.id, v.product_id, v.status, v.sku, v.barcode,
               ORDER BY x.n) AS options,
        v.position, v.media_id, v.weight_grams, v.taxable,
        v.requires_shipping, v.in_stock, v.version, v.created_at,
-       v.updated_at, ARRAY[v.position::text, v.id::text] AS page_key
+       v.updated_at, ARRAY[v.position::text, v.id::text]::text AS page_key
   FROM variants v
  WHERE v.product_id = :owner
    AND (v.position, v.id) > (:after_position::smallint, :after_id::uuid)
@@ -443,7 +443,8 @@ UPDATE variants v
 -- Parents before children, siblings in their order.
 SELECT c.id, c.parent_id, c.status, t.name, s.slug, c.version, c.created_at,
        c.updated_at,
-       ARRAY[cardinality(c.path)::text, c.position, c.id::text] AS page_key
+       ARRAY[cardinality(c.path)::text, c.position, c.id::text]::text
+           AS page_key
   FROM categories c
   JOIN locales l ON l.is_default
   LEFT JOIN category_i18n t ON t.category_id = c.id AND t.locale = l.code

@@ -1,6 +1,6 @@
 -- sql_feed(struct feed_filter, behind int, limit int) many struct feed_event
 SELECT seq, type, subject, payload, occurred_at, recorded_at, request_id,
-       ARRAY[seq::text] AS page_key
+       ARRAY[seq::text]::text AS page_key
   FROM events
  WHERE seq > :behind
 --? subject
@@ -31,7 +31,7 @@ SELECT id, kind, payload,
             WHEN leased_until > shop_now() THEN 'running'
             ELSE 'waiting' END AS state,
        attempts, max_attempts, error, run_at, leased_until, dead_at,
-       created_at, request_id, ARRAY[id::text] AS page_key
+       created_at, request_id, ARRAY[id::text]::text AS page_key
   FROM jobs
  WHERE true
 --? after_id

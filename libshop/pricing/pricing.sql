@@ -1,7 +1,7 @@
 -- sql_price_lists(after_id text, limit int) many struct price_list
 SELECT id, code, name, kind, priority, status, currency, channel_id,
        market_id, starts_at, ends_at, version, created_at, updated_at,
-       ARRAY[id::text] AS page_key
+       ARRAY[id::text]::text AS page_key
   FROM price_lists
  WHERE true
 --? after_id
@@ -46,7 +46,7 @@ SELECT id, price_list_id, variant_id, amount AS price_amount,
        currency AS price_currency, compare_at, min_quantity,
        lower(valid) AS valid_from, upper(valid) AS valid_until,
        valid @> shop_now() AS current, version, created_at, updated_at,
-       ARRAY[id::text] AS page_key
+       ARRAY[id::text]::text AS page_key
   FROM prices
  WHERE true
 --? variant_id
