@@ -570,7 +570,11 @@ sub record {
     return if length($res->{body} // '') > RECORD_MOST;
 
     open my $out, '>>', $ENV{SHOP_TEST_RECORD} or die "record: $!";
-    flock $out, LOCK_EX or die "record: $!";
+
+    # A signal that a writer is told to end by may come while it waits.
+    until (flock $out, LOCK_EX) {
+        die "record: $!" if !$!{EINTR};
+    }
     print $out json()->encode({
         test    => $0,
         method  => $method,
