@@ -133,18 +133,19 @@ refuses('a limit without a burst', qr/invalid number of arguments/,
 refuses('a limit twice', qr/"shop_limit" directive is duplicate/,
         'shop_limit key rate=1r/s burst=1; shop_limit key rate=2r/s burst=1;');
 
-takes("events and jobs $_", "shop_background $_;") for qw(on off);
-refuses('events and jobs some other way',
-        qr/"shop_background" must be on or off, not "often"/,
-        'shop_background often;');
-refuses('both', qr/"shop_background" directive is duplicate/,
-        'shop_background on; shop_background off;');
-takes("workers that are $_", "shop_scheduling $_;") for qw(batch normal);
-refuses('another policy',
-        qr/"shop_scheduling" must be batch or normal, not "fifo"/,
-        'shop_scheduling fifo;');
-refuses('both', qr/"shop_scheduling" directive is duplicate/,
-        'shop_scheduling batch; shop_scheduling normal;');
+# One of two words.
+for ([qw(shop_background on off often)],
+     [qw(shop_scheduling batch normal fifo)])
+{
+    my ($name, $first, $second, $other) = @$_;
+
+    takes("$name $_", "$name $_;") for $first, $second;
+    refuses("$name $other",
+            qr/"$name" must be $first or $second, not "$other"/,
+            "$name $other;");
+    refuses("$name twice", qr/"$name" directive is duplicate/,
+            "$name $first; $name $second;");
+}
 
 # The zone: large enough for the workers there are.
 takes('a zone', 'shop_cache_zone 10m;');
