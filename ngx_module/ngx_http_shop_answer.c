@@ -19,7 +19,7 @@
 
 /* Does it lie in the request's pool already, so that it needs no copy? Bodies
  * do, and they are what is large. */
-static ngx_inline ngx_uint_t
+static ngx_uint_t
 is_lent(const ngx_http_shop_block_t *lent, const shop_str_t *s)
 {
     return s->data >= lent->start && s->data + s->len <= lent->end;
@@ -28,7 +28,7 @@ is_lent(const ngx_http_shop_block_t *lent, const shop_str_t *s)
 
 /* What the answer says is libshop's until we return, and nginx's log reads
  * headers later: all but what lies in the request's own memory is copied. */
-static ngx_inline ngx_int_t
+static ngx_int_t
 keep(ngx_http_request_t *r, const ngx_http_shop_block_t *lent,
     const shop_str_t *s, ngx_str_t *out)
 {

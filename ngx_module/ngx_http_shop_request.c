@@ -455,8 +455,7 @@ sheds_first(ngx_http_request_t *r)
 
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_shop_module);
 
-    return slcf->shed_first != NULL
-           && ngx_http_test_predicates(r, slcf->shed_first) != NGX_OK;
+    return ngx_http_test_predicates(r, slcf->shed_first) != NGX_OK;
 }
 
 

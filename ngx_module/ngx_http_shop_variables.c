@@ -16,7 +16,6 @@
  */
 #include "ngx_http_shop.h"
 
-#include <endian.h>
 #include <sys/random.h>
 
 /* As long as nginx's own $request_id, so that tools that parse logs need not
@@ -242,23 +241,15 @@ sent_id(ngx_http_request_t *r)
 
 
 /* All sixteen digits always: ids are compared as text, and halves of varying
- * length could make two of them alike.  Eight at a time: each digit gets a
- * byte of its own, and those above nine are moved to where letters begin. */
+ * length could make two of them alike. */
 static u_char *
 hex(u_char *p, uint64_t n)
 {
-    int       half;
-    uint64_t  x, letters;
+    int                 shift;
+    static const char   digits[] = "0123456789abcdef";
 
-    for (half = 32; half >= 0; half -= 32) {
-        x = (n >> half) & 0xffffffff;
-        x = (x | (x << 16)) & 0x0000ffff0000ffffULL;
-        x = (x | (x << 8)) & 0x00ff00ff00ff00ffULL;
-        x = (x | (x << 4)) & 0x0f0f0f0f0f0f0f0fULL;
-        letters = ((x + 0x0606060606060606ULL) >> 4) & 0x0101010101010101ULL;
-        x += 0x3030303030303030ULL + letters * ('a' - '9' - 1);
-        x = htobe64(x);
-        p = ngx_cpymem(p, &x, sizeof(x));
+    for (shift = 60; shift >= 0; shift -= 4) {
+        *p++ = digits[(n >> shift) & 15];
     }
 
     return p;

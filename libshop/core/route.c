@@ -182,54 +182,27 @@ routes_get(char *error, size_t size)
 /* --- finding ------------------------------------------------------------- */
 
 
-/* The literal that the path goes on with, behind its slash.  Nothing is
- * searched for: most paths are literals, and their lengths are known. */
-static const struct node *
-literal_next(const struct node *parent, shop_str_t *path)
-{
-    const struct node *n;
-
-    for (n = parent->literals; n != NULL; n = n->next) {
-        size_t len = n->segment.len;
-
-        if (path->len < 1 + len
-            || (path->len > 1 + len && path->data[1 + len] != '/')
-            || memcmp(path->data + 1, n->segment.data, len) != 0)
-            continue;
-
-        path->data += 1 + len;
-        path->len -= 1 + len;
-        break;
-    }
-
-    return n;
-}
-
-
 /* Go down while segments last.  Nodes are as deep as templates, so a long path
  * ends early. */
 static bool
 descend(const struct node *n, shop_str_t path, enum method method,
         struct match *m)
 {
-    shop_str_t          segment, rest = path;
+    shop_str_t          segment;
     const struct node  *l;
 
-    if (path.len == 0 || path.data[0] != '/') {
+    if (!segment_next(&path, &segment)) {
         m->methods |= n->methods;
         m->id = n->id[method];
         return path.len == 0 && m->id != 0;
     }
 
-    l = literal_next(n, &rest);
-    if (l != NULL && descend(l, rest, method, m))
+    l = literal(n, segment);
+    if (l != NULL && descend(l, path, method, m))
         return true;
-    if (n->any == NULL || m->n_params == PATH_PARAMS_MAX)
+    if (n->any == NULL || segment.len == 0 || m->n_params == PATH_PARAMS_MAX)
         return false;
 
-    (void) segment_next(&path, &segment);
-    if (segment.len == 0)
-        return false;
     m->param[m->n_params++] = segment;
     if (descend(n->any, path, method, m))
         return true;
