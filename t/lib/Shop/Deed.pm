@@ -174,12 +174,15 @@ sub agrees {
 }
 
 
+# Who is told on repeating that nothing was done is told of this try: one
+# before it may have done it, if its client could not tell.
 sub judge {
     my ($self, $res) = @_;
     my $done = $self->times_done;
 
     if (!$res) {
         $self->{answers}{none}++;
+        $self->{open} = 1;
         return $self->is_wrong('no answer came');
     }
     my $means = $self->means($res);
@@ -188,7 +191,9 @@ sub judge {
     $self->{answers}{$what}++;
     $self->is_wrong("$what: $res->{body}") if $means eq 'nonsense';
     $self->is_wrong("$what, and it is there $done times")
-        if $means eq 'done' && $done != 1 || $means eq 'undone' && $done != 0;
+        if $means eq 'done' && $done != 1
+            || $means eq 'undone' && $done != 0 && !$self->{open};
+    $self->{open} ||= $means ne 'undone';
     $self->is_wrong("$what, and says: $res->{body}")
         if $means eq 'done' && !eval { $self->{says}->($self, $res->{json}) };
 }
@@ -207,6 +212,7 @@ sub insist {
         if ($means eq 'unknown' && !$self->{key}) {
             $self->settled;
             last if $self->times_done;
+            $self->{open} = 0;
         }
         sleep $try < 20 ? 0.01 : 0.1;
     }
