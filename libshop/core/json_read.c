@@ -78,14 +78,14 @@ pool_release(void *context, void *p)
  * times what goes in, at most.  Taken before yajl begins, so lack of memory is
  * found here and told, not in a parser that does not look. */
 static int
-pool_init(struct pool *pool, struct arena *a, const struct json_limits *l)
+pool_init(struct pool *pool, struct arena *a, const struct json_plain *p)
 {
     size_t  size = POOL_BASE;
 
-    if (l->escaped > 0)
-        size += 2560 + 4 * l->escaped;
-    if (l->tail > 0)
-        size += 4 * l->tail;
+    if (p->escaped > 0)
+        size += 2560 + 4 * p->escaped;
+    if (p->tail > 0)
+        size += 4 * p->tail;
     *pool = (struct pool) { a, arena_alloc(a, size), size };
     return pool->at == NULL ? SHOP_E_NOMEM : 0;
 }
@@ -138,36 +138,50 @@ outcome(struct arena *a, yajl_handle yajl, yajl_status status, size_t n,
 
 /* One chunk and the end of it: with the whole text at hand yajl copies no
  * token, but for a last one that nothing ends. */
-int
-json_read(struct arena *a, const char *text, size_t n,
-          const yajl_callbacks *callbacks, void *context,
-          struct json_error *error)
+static int
+parse(struct arena *a, const struct json_plain *plain,
+      const yajl_callbacks *callbacks, void *context,
+      struct json_error *error)
 {
-    yajl_alloc_funcs    funcs = { pool_alloc, pool_resize, pool_release,
-                                     NULL };
-    struct json_limits  limits;
-    struct pool         pool;
-    yajl_handle         yajl;
-    yajl_status         status;
-    int                 rc;
+    yajl_alloc_funcs  funcs = { pool_alloc, pool_resize, pool_release, NULL };
+    struct pool       pool;
+    yajl_handle       yajl;
+    yajl_status       status;
+    int               rc;
 
-    rc = json_scan(text, n, &limits, error);
-    if (rc != 0)
-        return rc;
-    rc = pool_init(&pool, a, &limits);
+    rc = pool_init(&pool, a, plain);
     if (rc != 0)
         return rc;
 
     funcs.ctx = &pool;
     yajl = yajl_alloc(callbacks, &funcs, context);
     yajl_config(yajl, yajl_dont_validate_strings, 1);
-    status = yajl_parse(yajl, (const unsigned char *) text, n);
+    status = yajl_parse(yajl, (const unsigned char *) plain->text, plain->n);
     if (status != yajl_status_ok)
-        return outcome(a, yajl, status, n, error);
+        return outcome(a, yajl, status, plain->n, error);
 
-    rc = outcome(a, yajl, yajl_complete_parse(yajl), n, error);
+    rc = outcome(a, yajl, yajl_complete_parse(yajl), plain->n, error);
     if (rc == 1)
-        error->at = n;          /* yajl counts from a last chunk of its own */
+        error->at = plain->n;   /* yajl counts from a last chunk of its own */
+    return rc;
+}
+
+
+/* Faults have their place in what was sent. */
+int
+json_read(struct arena *a, const char *text, size_t n,
+          const yajl_callbacks *callbacks, void *context,
+          struct json_error *error)
+{
+    struct json_plain  plain;
+    int                rc;
+
+    rc = json_scan(a, text, n, &plain, error);
+    if (rc != 0)
+        return rc;
+    rc = parse(a, &plain, callbacks, context, error);
+    if (rc == 1 && plain.text != text)
+        error->at = json_origin(&plain, text, n, error->at);
     return rc;
 }
 
@@ -178,16 +192,13 @@ const char *
 json_error_text(struct arena *a, const char *text, size_t n,
                 const struct json_error *error)
 {
-    size_t      at = error->at < n ? error->at : n, line = 1, start = 0;
-    size_t      column = 1;
+    size_t      at = error->at < n ? error->at : n, line = 1, column = 1;
+    const char *end = at == 0 ? NULL : memrchr(text, '\n', at);
+    size_t      start = end == NULL ? 0 : (size_t) (end - text) + 1;
     struct buf  b;
 
-    for (size_t i = 0; i < at; i++) {
-        if (text[i] == '\n') {
-            line++;
-            start = i + 1;
-        }
-    }
+    for (size_t i = 0; i < start; i++)
+        line += text[i] == '\n';
     for (size_t i = start; i < at; i++)
         column += ((unsigned char) text[i] & 0xc0) != 0x80;
 

@@ -4,12 +4,16 @@
  * The scan comes first and costs about a nanosecond a byte.  It refuses what
  * yajl lets through (bytes that are not UTF-8, lone surrogates, which yajl
  * turns into "?", and NUL), bounds depth and members before any value is
- * looked at, and knows how much memory yajl can need at most.
+ * looked at, undoes escapes of letters, which are dear in yajl, and knows how
+ * much memory yajl can need at most.
  *
  * Return codes: 0; 1 with *error; 2 when a callback stopped; SHOP_E_NOMEM.
  */
 #ifndef SHOP_JSON_READ_H
 #define SHOP_JSON_READ_H
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #include <yajl/yajl_parse.h>
 
@@ -22,13 +26,38 @@ struct json_error {
     size_t       at;            /* byte offset                               */
 };
 
-struct json_limits {
-    size_t  escaped;            /* longest string with an escape in it       */
-    size_t  tail;               /* bytes of a last token without an end      */
+#define JSON_MARKS  64
+
+/* What is left for yajl to read. */
+struct json_plain {
+    const char  *text;          /* what was sent, or in the arena            */
+    size_t       n;
+    size_t       escaped;       /* longest string that has an escape yet     */
+    size_t       tail;          /* bytes of a last token without an end      */
+    unsigned     marks;         /* places of the text, in order, and where
+                                   in what was sent they were                */
+    struct { size_t out, in; }  mark[JSON_MARKS];
 };
 
-int json_scan(const char *text, size_t n, struct json_limits *limits,
-              struct json_error *error);
+int json_scan(struct arena *a, const char *text, size_t n,
+              struct json_plain *plain, struct json_error *error);
+
+#define JSON_NO_LETTER    -1    /* \n and its like, or not well formed       */
+#define JSON_HALF_LETTER  -2    /* one surrogate without the other           */
+
+/* The letter of \uXXXX at p, a backslash with n bytes from there on, and of how
+ * many it is made: 6, or 12 where two make one.  2 where there is none. */
+int32_t json_letter(const char *p, size_t n, size_t *len);
+
+/* May it stand in a string as itself? */
+bool json_letter_is_plain(int32_t c);
+
+/* At most four bytes; returns how many. */
+size_t json_letter_put(char *out, int32_t c);
+
+/* Where in what was sent the byte `at` of plain->text is from. */
+size_t json_origin(const struct json_plain *plain, const char *text, size_t n,
+                   size_t at);
 
 /* Strings and keys that the callbacks get are valid UTF-8 without NUL; they
  * may lie in yajl's buffer and are good for the callback only. */

@@ -1,5 +1,6 @@
 /*
- * json_scan.c - one pass over a body before it is parsed.
+ * json_scan.c - one pass over a body before it is parsed, which undoes escapes
+ * of letters.
  *
  * Knows strings, brackets and commas, not the grammar.  It ends at the first
  * thing that is wrong, so that a hostile body costs what its beginning costs.
@@ -19,8 +20,12 @@ struct scan {
     size_t               depth;
     size_t               members;
     size_t               escapes;
-    struct json_limits   limits;
     struct json_error   *error;
+    struct arena        *arena;
+    struct json_plain   *plain;
+    char                *out;           /* plain->text, when it is another   */
+    size_t               done;          /* of text, by what is in out        */
+    bool                 no_memory;
 };
 
 
@@ -34,57 +39,80 @@ refuse(struct scan *s, const char *code, const char *why, size_t at)
 }
 
 
-/* Four hexadecimal digits, or -1: the grammar will complain about those.  The
- * caller has made sure that four bytes are there. */
-static int32_t
-hex4(const char *p)
+/* An escape costs much in yajl, one by number twice as much as one by name: so
+ * those that it gets to see are bounded. */
+static bool
+scan_kept(struct scan *s, size_t cost, bool *escaped, size_t at)
 {
-    static const uint8_t  digit[256] = {        /* 0: none; else one more    */
-        ['0'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
-        ['A'] = 11, 12, 13, 14, 15, 16, ['a'] = 11, 12, 13, 14, 15, 16,
-    };
-    const unsigned char  *u = (const unsigned char *) p;
-    int32_t               a = digit[u[0]], b = digit[u[1]], c = digit[u[2]];
-    int32_t               d = digit[u[3]];
-
-    if (a == 0 || b == 0 || c == 0 || d == 0)
-        return -1;
-
-    return (a - 1) << 12 | (b - 1) << 8 | (c - 1) << 4 | (d - 1);
+    *escaped = true;
+    s->escapes += cost;
+    return s->escapes <= ESCAPES_MAX
+           || refuse(s, "too_many_escapes",
+                     "more than 20000 escapes, each \\u00XX counted twice", at);
 }
 
 
-/* At the u of \uXXXX; a high surrogate takes the low one that must follow.  A
- * NUL is refused as neither a C string nor PostgreSQL's text can hold one.  An
- * escape costs what fifty plain letters do, here and in yajl: so their number
- * is bounded. */
-static bool
-scan_unicode(struct scan *s)
+/* What stands before byte `at` and is not in `out` yet. */
+static void
+copy_run(struct scan *s, size_t at)
 {
-    const char  *p = s->text + s->i + 1;
-    size_t       left = s->n - s->i - 1, at = s->i - 1;
-    int32_t      c, low = -1;
+    size_t run = at - s->done;
 
-    if (++s->escapes > ESCAPES_MAX)
-        return refuse(s, "too_many_escapes",
-                      "more than 30000 escapes; send the letters as they are",
-                      at);
-    c = left >= 4 ? hex4(p) : -1;
-    s->i++;
-    if (c < 0)
-        return true;
-    s->i += 4;
+    if (run > 0)
+        memcpy(s->out + s->plain->n, s->text + s->done, run);
+    s->plain->n += run;
+    s->done = at;
+}
+
+
+/* Every so often it is noted where that was. */
+static void
+mark(struct scan *s)
+{
+    struct json_plain *p = s->plain;
+
+    if (p->marks < JSON_MARKS && s->done >= p->marks * (s->n / JSON_MARKS)) {
+        p->mark[p->marks].out = p->n;
+        p->mark[p->marks++].in = s->done;
+    }
+}
+
+
+/* A letter is never longer than its escape, so n bytes are enough. */
+static bool
+scan_letter(struct scan *s, int32_t c, size_t at)
+{
+    if (s->out == NULL) {
+        s->out = arena_alloc(s->arena, s->n);
+        s->no_memory = s->out == NULL;
+        if (s->no_memory)
+            return false;
+    }
+    copy_run(s, at);
+    mark(s);
+    s->plain->n += json_letter_put(s->out + s->plain->n, c);
+    s->done = s->i;
+    return true;
+}
+
+
+/* At a backslash.  A NUL is refused as neither a C string nor PostgreSQL's
+ * text can hold one; of what is no escape the grammar will complain. */
+static bool
+scan_escape(struct scan *s, bool *escaped)
+{
+    size_t   at = s->i, len;
+    int32_t  c = json_letter(s->text + at, s->n - at, &len);
+
+    s->i += len;
+    if (json_letter_is_plain(c))
+        return scan_letter(s, c, at);
     if (c == 0)
         return refuse(s, "invalid_unicode", "a text cannot hold NUL", at);
-    if (c < 0xd800 || c > 0xdfff)
-        return true;
-    if (c < 0xdc00 && left >= 10 && p[4] == '\\' && p[5] == 'u')
-        low = hex4(p + 6);
-    if (low < 0xdc00 || low > 0xdfff)
+    if (c == JSON_HALF_LETTER)
         return refuse(s, "invalid_unicode",
                       "half of a surrogate pair stands alone", at);
-    s->i += 6;
-    return true;
+    return scan_kept(s, c == JSON_NO_LETTER ? 1 : 2, escaped, at);
 }
 
 
@@ -94,13 +122,8 @@ scan_special(struct scan *s, bool *escaped)
 {
     size_t  len;
 
-    if (s->text[s->i] == '\\') {
-        *escaped = true;
-        if (++s->i < s->n && s->text[s->i] == 'u')
-            return scan_unicode(s);
-        s->i++;
-        return true;
-    }
+    if (s->text[s->i] == '\\')
+        return scan_escape(s, escaped);
     len = utf8_character(s->text + s->i, s->n - s->i);
     if (len == 0)
         return refuse(s, "invalid_unicode", "this byte is not UTF-8", s->i);
@@ -110,8 +133,8 @@ scan_special(struct scan *s, bool *escaped)
 
 
 /* From one quote to the next that is not escaped.  The longest text with
- * escapes is noted: yajl needs a buffer for those only, and json_read()
- * reserves it. */
+ * escapes that stay is noted: yajl needs a buffer for those only, and
+ * json_read() reserves it. */
 static bool
 scan_string(struct scan *s)
 {
@@ -132,8 +155,8 @@ scan_string(struct scan *s)
     }
     if (s->i >= s->n)
         return refuse(s, "json_syntax", "the text ends within a string", s->n);
-    if (escaped && s->i - start > s->limits.escaped)
-        s->limits.escaped = s->i - start;
+    if (escaped && s->i - start > s->plain->escaped)
+        s->plain->escaped = s->i - start;
     s->i++;
     return true;
 }
@@ -177,20 +200,19 @@ scan_token(struct scan *s)
 }
 
 
-/* To the next byte that scan_token() has something to do with.  Most of a body
- * of numbers is passed here; letters of true, false and null go byte by byte,
- * as they are few. */
+/* To the next byte that scan_token() has something to do with.  Numbers, words
+ * and blanks are passed here, and whatever is no JSON at all. */
 static void
 scan_dull(struct scan *s)
 {
-    static const bool  dull[256] = {
-        [' '] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true,
-        ['0' ... '9'] = true, [':'] = true,
+    static const bool  token[256] = {
+        ['"'] = true, ['{'] = true, ['}'] = true, ['['] = true, [']'] = true,
+        [','] = true, ['\v'] = true, ['\f'] = true,
     };
     const unsigned char  *p = (const unsigned char *) s->text;
     size_t                i = s->i;
 
-    while (i < s->n && dull[p[i]])
+    while (i < s->n && !token[p[i]])
         i++;
     s->i = i;
 }
@@ -230,26 +252,37 @@ is_blank(const char *text, size_t n)
 }
 
 
+static bool
+scan_all(struct scan *s)
+{
+    for (scan_dull(s); s->i < s->n; scan_dull(s)) {
+        if (!scan_token(s))
+            return false;
+    }
+    if (s->members == 0 && is_blank(s->text, s->n))
+        return refuse(s, "json_syntax", "there is no JSON", 0);
+    if (s->depth > 0)
+        return refuse(s, "json_syntax", "the text ends too early", s->n);
+    return true;
+}
+
+
 /* What ends with a bracket open cannot be right, so yajl need not see it. */
 int
-json_scan(const char *text, size_t n, struct json_limits *limits,
-          struct json_error *error)
+json_scan(struct arena *a, const char *text, size_t n,
+          struct json_plain *plain, struct json_error *error)
 {
-    struct scan  s = { .text = text, .n = n, .error = error };
+    struct scan  s = { .text = text, .n = n, .error = error, .arena = a,
+                       .plain = plain };
 
-    for (scan_dull(&s); s.i < n; scan_dull(&s)) {
-        if (!scan_token(&s))
-            return 1;
-    }
-    if (s.members == 0 && is_blank(text, n)) {
-        refuse(&s, "json_syntax", "there is no JSON", 0);
-        return 1;
-    }
-    if (s.depth > 0) {
-        refuse(&s, "json_syntax", "the text ends too early", n);
-        return 1;
-    }
-    s.limits.tail = tail(text, n);
-    *limits = s.limits;
+    plain->n = plain->escaped = plain->marks = 0;
+    if (!scan_all(&s))
+        return s.no_memory ? SHOP_E_NOMEM : 1;
+    if (s.out != NULL)
+        copy_run(&s, n);
+    else
+        plain->n = n;
+    plain->text = s.out != NULL ? s.out : text;
+    plain->tail = tail(text, n);
     return 0;
 }

@@ -181,10 +181,19 @@ my %costly = (
     'deep arrays'           => [ 400, '[' x $max ],
     'deep objects'          => [ 400, '{"a":' x 50_000 ],
     'a long text'           => [ 422, '{"title":"' . 'x' x 250_000 . '"}' ],
-    'too many escapes'      => [ 400, '{"title":"' . '\\u0041' x 40_000
+    'too many escapes'      => [ 400, '{"title":"' . '\\u0022' x 40_000
                                       . '"}' ],
-    'escapes'               => [ 422, '{"title":"' . '\\u0041' x 30_000
+    'escapes'               => [ 422, '{"title":"' . '\\u0022' x 10_000
                                       . '"}' ],
+    'too many short ones'   => [ 400, '{"title":"' . '\\n' x 120_000
+                                      . '"}' ],
+    'short ones'            => [ 422, '{"title":"' . '\\n' x 20_000 . '"}' ],
+    'escaped letters'       => [ 422, '{"title":"' . '\\u015f' x 40_000
+                                      . '"}' ],
+    'escaped pairs'         => [ 422, '{"title":"' . '\\ud83e\\udeb4' x 20_000
+                                      . '"}' ],
+    'letters, and no end'   => [ 400, '{"title":"' . '\\u015f' x 40_000
+                                      . '",}' ],
     'a long number'         => [ 422, '{"title":' . '9' x 250_000 . '}' ],
     'many items'            => [ 400, '{"title":"A","tags":['
                                       . join(',', ('"a"') x 60_000) . ']}' ],

@@ -266,6 +266,10 @@ test_read__says_where_the_syntax_breaks(void **state)
         { "{\"a\":\"\t\"}", "json_syntax", "Line 1, column " },
         { "{\"a\":\"\\x\"}", "json_syntax", "Line 1, column " },
         { "{\"a\":\"\\u12g4\"}", "json_syntax", "Line 1, column " },
+        { "{\"title\":\"\\u00e9\\u00e9\", x}",
+                        "json_syntax", "Line 1, column 26 (byte 25): " },
+        { "{\"a\":\\u00e9}", "json_syntax", "Line 1, column 6 (byte 5): " },
+        { "{\"a\":\\u0031}", "json_syntax", "Line 1, column 6 (byte 5): " },
         { "{\"a\":\"\\u12",  "json_syntax", "Line 1, column " },
         { "{/* */}",    "json_syntax", "Line 1, column " },
         { "{}\v",       "json_syntax", "Line 1, column 3 (byte 2): this is"
@@ -314,7 +318,7 @@ test_read__says_where_the_syntax_breaks(void **state)
 
 
 static void
-test_read__takes_surrogate_pairs(void **state)
+test_read__takes_escaped_letters(void **state)
 {
     struct read  r = { .rc = -9 };
 
@@ -322,6 +326,9 @@ test_read__takes_surrogate_pairs(void **state)
     read_toy(&r, "{\"title\":\"\\uD83D\\uded2\"}");
     assert_int_equal(r.rc, 0);
     assert_string_equal(r.toy.title, "\xf0\x9f\x9b\x92");
+    read_toy(&r, "{\"tit\\u006ce\":\"\\u0130\\n\\u015f\\\"\"}");
+    assert_int_equal(r.rc, 0);
+    assert_string_equal(r.toy.title, "\xc4\xb0\n\xc5\x9f\"");
     arena_reset(&r.arena);
 }
 
@@ -351,7 +358,8 @@ test_read__bounds_depth_and_members(void **state)
         { "{\"extra\":", "[",                "400 too_deep " },
         { "{\"title\":\"x\",\"tags\":[", "1,", "400 too_many_members " },
         { "{", "\"a\":1,",                   "400 too_many_members " },
-        { "{\"title\":\"", "\\u0041",        "400 too_many_escapes " },
+        { "{\"title\":\"", "\\u0022",        "400 too_many_escapes " },
+        { "{\"title\":\"", "\\n",            "400 too_many_escapes " },
     };
     struct read  r = { .rc = -9 };
 
@@ -575,7 +583,7 @@ core_shape_read_tests(void)
         cmocka_unit_test(test_read__clears_what_is_not_given),
         cmocka_unit_test(test_read__names_each_fault),
         cmocka_unit_test(test_read__says_where_the_syntax_breaks),
-        cmocka_unit_test(test_read__takes_surrogate_pairs),
+        cmocka_unit_test(test_read__takes_escaped_letters),
         cmocka_unit_test(test_read__bounds_depth_and_members),
         cmocka_unit_test(test_read__allows_the_depth_that_it_promises),
         cmocka_unit_test(test_read__stops_at_too_many_faults),

@@ -1,0 +1,167 @@
+/*
+ * json_letters_test.c - escaped letters become letters, nothing else does, and
+ * each byte knows where it came from.
+ */
+#include "check.h"
+
+#include "core/env.h"
+#include "core/json_read.h"
+
+int core_json_letters_tests(void);
+
+
+/* What yajl is given of a string with this in it. */
+static void
+assert_plain(const char *in, const char *want)
+{
+    struct arena       arena = { 0 };
+    struct json_plain  plain;
+    struct json_error  error;
+    struct buf         text, whole;
+
+    buf_init(&text, &arena, 64);
+    buf_init(&whole, &arena, 64);
+    buf_format(&text, "[\"%s\"]", in);
+    buf_format(&whole, "[\"%s\"]", want);
+    assert_int_equal(json_scan(&arena, exact(&arena, text.data, text.len),
+                               text.len, &plain, &error), 0);
+    if (plain.n != whole.len || memcmp(plain.text, whole.data, plain.n) != 0)
+        fail_msg("%s\ngot  %.*s\nwant %s", in, (int) plain.n, plain.text,
+                 want);
+    arena_reset(&arena);
+}
+
+
+static void
+test_letters__are_themselves(void **state)
+{
+    (void) state;
+    assert_plain("\\u00e9", "\xc3\xa9");
+    assert_plain("\\u0020\\u003c\\u007e", " <~");
+    assert_plain("\\u0080\\u07ff", "\xc2\x80\xdf\xbf");
+    assert_plain("a\\u20acb\\uFFFD", "a\xe2\x82\xac" "b\xef\xbf\xbd");
+    assert_plain("\\ud83d\\uDED2!", "\xf0\x9f\x9b\x92!");
+    assert_plain("\\udbff\\udfff", "\xf4\x8f\xbf\xbf");
+    assert_plain("\xc3\xa9\\u00E9", "\xc3\xa9\xc3\xa9");
+    assert_plain("\\\\\\u00e9", "\\\\\xc3\xa9");
+    assert_plain("\\u12\\u00e9", "\\u12\xc3\xa9");
+}
+
+
+static void
+test_letters__stay_where_json_wants_it(void **state)
+{
+    static const char *const  same[] = {
+        "", "abc", "\\n", "\\\"\\\\\\/", "\\u", "\\u12", "\\u12g4",
+        "\\u0001", "\\u0022", "\\u005c", "\\u005C", "\\u001f",
+        "\\\\u00e9", "\\\\\\\\u00e9",
+    };
+
+    (void) state;
+    for (size_t i = 0; i < COUNT(same); i++)
+        assert_plain(same[i], same[i]);
+}
+
+
+/* There a backslash is wrong, and must not turn into what is right. */
+static void
+test_letters__are_none_outside_of_strings(void **state)
+{
+    static const char  text[] = "{\"\\u00e9\":\\u0031,\"\\u00e9\":1}";
+    static const char  want[] = "{\"\xc3\xa9\":\\u0031,\"\xc3\xa9\":1}";
+    struct arena       arena = { 0 };
+    struct json_plain  plain;
+    struct json_error  error;
+
+    (void) state;
+    assert_int_equal(json_scan(&arena, text, strlen(text), &plain, &error), 0);
+    assert_int_equal(plain.n, strlen(want));
+    assert_memory_equal(plain.text, want, plain.n);
+    arena_reset(&arena);
+}
+
+
+/* Of each byte of what is made: where it stood, or the escape it is of. */
+static void
+test_origin__is_where_a_byte_stood(void **state)
+{
+    static const char    text[] = "\"a\\u00e9\\n\\ud83d\\uded2\\\\z\"";
+    static const size_t  from[] = { 0, 1, 2, 2, 8, 9, 10, 10, 10, 10, 22, 23,
+                                    24, 25 };
+    struct arena         arena = { 0 };
+    struct json_plain    plain;
+    struct json_error    error;
+    size_t               n = strlen(text);
+
+    (void) state;
+    assert_int_equal(json_scan(&arena, text, n, &plain, &error), 0);
+    assert_int_equal(plain.n, COUNT(from));
+    for (unsigned marks = plain.marks; marks <= plain.marks; marks--) {
+        plain.marks = marks;            /* the same with fewer of them */
+        for (size_t i = 0; i < COUNT(from); i++)
+            assert_int_equal(json_origin(&plain, text, n, i), from[i]);
+        assert_int_equal(json_origin(&plain, text, n, COUNT(from)), n);
+        assert_int_equal(json_origin(&plain, text, n, 1000), n);
+    }
+    arena_reset(&arena);
+}
+
+
+/* More letters than there are marks. */
+static void
+test_origin__is_found_in_long_texts(void **state)
+{
+    struct arena       arena = { 0 };
+    struct json_plain  plain;
+    struct json_error  error;
+    char               text[6 * 1000 + 2] = "\"";
+
+    (void) state;
+    for (size_t i = 0; i < 1000; i++)
+        memcpy(text + 1 + 6 * i, "\\u00e9", 6);
+    text[sizeof(text) - 1] = '"';
+    assert_int_equal(json_scan(&arena, text, sizeof(text), &plain, &error),
+                     0);
+    assert_int_equal(plain.n, 2002);
+    assert_int_equal(plain.marks, JSON_MARKS);
+    for (size_t i = 0; i < 2000; i++)
+        assert_int_equal(json_origin(&plain, text, sizeof(text), 1 + i),
+                         1 + 6 * (i / 2));
+    assert_int_equal(json_origin(&plain, text, sizeof(text), 2001), 6001);
+    arena_reset(&arena);
+}
+
+
+static void
+test_letter__is_one_of_four_kinds(void **state)
+{
+    size_t  len;
+
+    (void) state;
+    assert_int_equal(json_letter("\\u0041", 6, &len), 'A');
+    assert_int_equal(len, 6);
+    assert_int_equal(json_letter("\\u0041", 5, &len), JSON_NO_LETTER);
+    assert_int_equal(len, 2);
+    assert_int_equal(json_letter("\\ud800\\udc00", 12, &len), 0x10000);
+    assert_int_equal(len, 12);
+    assert_int_equal(json_letter("\\ud800\\udc00", 11, &len),
+                     JSON_HALF_LETTER);
+    assert_int_equal(json_letter("\\udc00\\ud800", 12, &len),
+                     JSON_HALF_LETTER);
+}
+
+
+int
+core_json_letters_tests(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_letters__are_themselves),
+        cmocka_unit_test(test_letters__stay_where_json_wants_it),
+        cmocka_unit_test(test_letters__are_none_outside_of_strings),
+        cmocka_unit_test(test_origin__is_where_a_byte_stood),
+        cmocka_unit_test(test_origin__is_found_in_long_texts),
+        cmocka_unit_test(test_letter__is_one_of_four_kinds),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
