@@ -36,13 +36,27 @@ header_add(struct request *rq, const char *name, const char *value)
 }
 
 
-/* The last resort is a document without a request's own words. */
+/* Without memory for a document of its own: who does not know what became of
+ * his request must not be told that nothing did.  What is wrong with it takes
+ * memory to tell. */
+static void
+stage_last_words(struct request *rq, const struct problem *p)
+{
+    if (rq->faults.n != 0)
+        p = &out_of_memory;
+    rq->problem = p;
+    snprintf(rq->last_words, sizeof(rq->last_words),
+             "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,"
+             "\"code\":\"%s\"}", p->title, p->status, p->code);
+    stage(rq, p->status, "application/problem+json", rq->last_words,
+          strlen(rq->last_words));
+}
+
+
 void
 stage_problem(struct request *rq, const struct problem *p)
 {
-    static const char  none[] = "{\"type\":\"about:blank\",\"status\":503,"
-                                "\"code\":\"out_of_memory\"}";
-    struct buf         b;
+    struct buf b;
 
     rq->answer = (struct staged) { 0 };
     rq->problem = p;
@@ -50,7 +64,7 @@ stage_problem(struct request *rq, const struct problem *p)
     problem_json(&b, p, &rq->faults, rq->in->request_id);
 
     if (b.failed)
-        stage(rq, 503, "application/problem+json", none, sizeof(none) - 1);
+        stage_last_words(rq, p);
     else
         stage(rq, p->status, "application/problem+json", b.data, b.len);
 

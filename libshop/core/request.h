@@ -112,6 +112,7 @@ struct request {
     struct faults           faults;
     struct staged           answer;
     const struct problem   *problem;    /* the answer is that                */
+    char                    last_words[256];    /* of it, without memory     */
     struct keeping          keep;
     struct touching         touch;
     const char             *once_key;   /* Idempotency-Key, or NULL          */

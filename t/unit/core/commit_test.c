@@ -161,6 +161,25 @@ who_leaves_during_commit_lets_go(void **state)
 }
 
 
+/* He must not be told, for want of memory, that nothing was done. */
+static void
+who_leaves_without_memory_is_told_the_same(void **state)
+{
+    struct toyshop *t = *state;
+    struct asked    a = { 0 };
+
+    touched = 0;
+    go_to_commit(t, &a);
+    memory_fails_at(1);
+    while (arena_alloc(&((struct request *) a.call)->attempt, 16) != NULL)
+        continue;
+    pass(t, 6000);
+    memory_fails_at(0);
+    assert_problem(&a, 503, "outcome_unknown");
+    assert_non_null(strstr(a.head, "Retry-After: 1\n"));
+}
+
+
 /* And everything, where it was everything. */
 static void
 who_held_everything_lets_go_of_it(void **state)
@@ -512,6 +531,7 @@ core_commit_tests(void)
         WITH_TOYSHOP(too_many_tags_hold_everything),
         WITH_TOYSHOP(a_refused_commit_lets_go_too),
         WITH_TOYSHOP(who_leaves_during_commit_lets_go),
+        WITH_TOYSHOP(who_leaves_without_memory_is_told_the_same),
         WITH_TOYSHOP(who_held_everything_lets_go_of_it),
         WITH_TOYSHOP(a_deadline_before_commit_says_so),
         WITH_TOYSHOP(a_deadline_in_the_queue_gives_the_place_up),
