@@ -25,7 +25,9 @@ use Shop::Test ();
 our @EXPORT = qw(state_begin state_save state_now state_change state_back);
 
 
-# The functions, in a schema that the application does not know.
+# The functions, in a schema that the application does not know.  What has not
+# been touched since it was summed up need not be looked at again: a table's
+# trigger says so in the transaction that touches it.
 sub state_begin {
     run($_) for split /;;\n/, <<'END';
 CREATE SCHEMA saved;;
@@ -41,37 +43,72 @@ BEGIN
     SET LOCAL client_min_messages = warning;
     EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', place);
     EXECUTE format('CREATE SCHEMA %I', place);
+    EXECUTE format('COMMENT ON SCHEMA %I IS %L', place,
+                   pg_snapshot_xmin(pg_current_snapshot()));
     FOR t IN SELECT saved.tables() LOOP
         EXECUTE format('CREATE TABLE %I.%I AS TABLE public.%2$I', place, t);
     END LOOP;
 END $$;;
-CREATE FUNCTION saved.now() RETURNS SETOF text LANGUAGE plpgsql AS $$
-DECLARE t text; v text; out text;
+CREATE TABLE saved.touched (tab text);;
+CREATE TABLE saved.sums (tab text PRIMARY KEY, says text);;
+CREATE FUNCTION saved.touch() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER AS $$
+BEGIN
+    INSERT INTO saved.touched VALUES (TG_RELNAME);
+    RETURN NULL;
+END $$;;
+DO $$
+DECLARE t text;
 BEGIN
     FOR t IN SELECT saved.tables() LOOP
-        SELECT CASE WHEN count(*) = 0 THEN '0' ELSE 'sum(version)' END INTO v
-          FROM pg_attribute WHERE attrelid = ('public.' || t)::regclass
-           AND attname = 'version';
-        EXECUTE format('SELECT count(*) || '' '' || coalesce(%s, 0) || '' ''
-            || coalesce(sum(hashtextextended(t::text, 0)), 0)
-            FROM public.%I t', v, t) INTO out;
-        RETURN NEXT t || ' ' || out;
+        EXECUTE format('CREATE TRIGGER touched AFTER INSERT OR UPDATE OR
+            DELETE OR TRUNCATE ON public.%I EXECUTE FUNCTION saved.touch()',
+            t);
     END LOOP;
 END $$;;
+INSERT INTO saved.touched SELECT saved.tables();;
+CREATE FUNCTION saved.sum(t text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE v text; out text;
+BEGIN
+    SELECT CASE WHEN count(*) = 0 THEN '0' ELSE 'sum(version)' END INTO v
+      FROM pg_attribute WHERE attrelid = ('public.' || t)::regclass
+       AND attname = 'version';
+    EXECUTE format('SELECT count(*) || '' '' || coalesce(%s, 0) || '' ''
+        || coalesce(sum(hashtextextended(t::text, 0)), 0)
+        FROM public.%I t', v, t) INTO out;
+    RETURN t || ' ' || out;
+END $$;;
+CREATE FUNCTION saved.now() RETURNS SETOF text LANGUAGE sql AS $$
+    WITH gone AS (DELETE FROM saved.touched RETURNING tab)
+    INSERT INTO saved.sums
+    SELECT tab, saved.sum(tab) FROM gone GROUP BY tab
+        ON CONFLICT (tab) DO UPDATE SET says = EXCLUDED.says;
+    SELECT says FROM saved.sums
+$$;;
+CREATE FUNCTION saved.key_of(t text, a text, b text) RETURNS text
+LANGUAGE sql AS $$
+    SELECT string_agg(format('%s.%I = %s.%2$I', a, attname, b), ' AND ')
+      FROM pg_index i JOIN pg_attribute c
+        ON attrelid = indrelid AND attnum = ANY (indkey)
+     WHERE indrelid = ('public.' || t)::regclass AND indisprimary
+$$;;
 CREATE FUNCTION saved.back(place text, tables text[]) RETURNS void
 LANGUAGE plpgsql SET session_replication_role = replica AS $$
-DECLARE t text; columns text;
+DECLARE t text; columns text; since text;
 BEGIN
+    SELECT obj_description(oid, 'pg_namespace') INTO since
+      FROM pg_namespace WHERE nspname = place;
+    INSERT INTO saved.touched SELECT unnest(tables);
     FOREACH t IN ARRAY tables LOOP
         SELECT string_agg(quote_ident(attname), ', ') INTO columns
           FROM pg_attribute WHERE attrelid = ('public.' || t)::regclass
            AND attnum > 0 AND attgenerated = '' AND NOT attisdropped;
-        EXECUTE format('DELETE FROM public.%I a WHERE a::text NOT IN
-                        (SELECT b::text FROM %I.%1$I b)', t, place);
-        EXECUTE format('INSERT INTO public.%I (%s) OVERRIDING SYSTEM VALUE
-                        SELECT %2$s FROM %I.%1$I b WHERE b::text NOT IN
-                        (SELECT a::text FROM public.%1$I a)', t, columns,
-                       place);
+        EXECUTE format('DELETE FROM public.%I a
+                        WHERE a.xmin::text::bigint >= %s', t, since);
+        EXECUTE format('INSERT INTO public.%1$I (%2$s) OVERRIDING SYSTEM VALUE
+                        SELECT %2$s FROM %3$I.%1$I b WHERE NOT EXISTS
+                        (SELECT FROM public.%1$I a WHERE %4$s)', t, columns,
+                       place, saved.key_of(t, 'a', 'b'));
     END LOOP;
 END $$
 END
