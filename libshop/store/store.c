@@ -3,7 +3,7 @@
  */
 #include "store/store.h"
 
-#include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 
@@ -29,14 +29,52 @@ locale_like(const struct store *s, const char *tag, size_t n)
 }
 
 
+/* RFC 9110, 12.4.2: 0 to 1 with three digits at most, in thousandths; 0 for
+ * what is none.  strtod() would heed the language of the program. */
+static int
+thousandths(const char *v, size_t n)
+{
+    int out = 0, unit = 1000;
+
+    if (n == 0 || n > 5 || (v[0] != '0' && v[0] != '1')
+        || (n > 1 && v[1] != '.'))
+        return 0;
+
+    out = (v[0] - '0') * unit;
+    for (size_t i = 2; i < n; i++) {
+        if (v[i] < '0' || v[i] > '9')
+            return 0;
+        unit /= 10;
+        out += (v[i] - '0') * unit;
+    }
+
+    return out <= 1000 ? out : 0;
+}
+
+
+static bool
+is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+
 /* The quality of one range, in thousandths; 1000 when it is not given. */
 static int
 quality(const char *range, size_t n)
 {
-    const char *q = memmem(range, n, ";q=", 3);
-    double      v = q == NULL ? 1.0 : strtod(q + 3, NULL);
+    const char *at = memchr(range, ';', n), *end = range + n;
 
-    return v >= 0.0 && v <= 1.0 ? (int) (v * 1000) : 0;
+    if (at == NULL)
+        return 1000;
+    do {
+        at++;
+    } while (at < end && is_blank(*at));
+    while (end > at && is_blank(end[-1]))
+        end--;
+
+    return end - at > 2 && strncasecmp(at, "q=", 2) == 0
+           ? thousandths(at + 2, (size_t) (end - at - 2)) : 0;
 }
 
 
