@@ -6,8 +6,6 @@
  */
 #include "core/db.h"
 
-#include <arpa/inet.h>
-
 #include "core/db_lane.h"
 #include "core/env.h"
 #include "core/worker.h"
@@ -22,6 +20,7 @@
 struct db {
     struct shop     *shop;
     struct tx_pool  *tx;
+    struct names    *names;                     /* of its hosts              */
     uint64_t         slow_until[SLOTS_MAX];     /* by statement; ms          */
     unsigned         n_read;
     unsigned         n_slow;
@@ -60,43 +59,6 @@ option(const PQconninfoOption *o, const char *keyword)
 }
 
 
-/* One of a list of hosts: nothing, a socket's folder, or an address. */
-static bool
-is_plain(const char *host, size_t n)
-{
-    char     text[64];
-    uint8_t  buf[16];
-
-    if (n == 0 || host[0] == '/' || host[0] == '@')
-        return true;
-    if (n >= sizeof(text))
-        return false;
-    memcpy(text, host, n);
-    text[n] = '\0';
-
-    return inet_pton(AF_INET, text, buf) == 1
-           || inet_pton(AF_INET6, text, buf) == 1;
-}
-
-
-/* Each host must be one that need not be looked up, or have its address at
- * the same place of the other list. */
-static bool
-hosts_are_plain(const char *hosts, const char *addresses)
-{
-    for (;;) {
-        size_t n = strcspn(hosts, ","), m = strcspn(addresses, ",");
-
-        if (m == 0 && !is_plain(hosts, n))
-            return false;
-        if (hosts[n] == '\0')
-            return true;
-        hosts += n + 1;
-        addresses += m + (addresses[m] == ',');
-    }
-}
-
-
 const char *
 database_wrong(const char *conninfo)
 {
@@ -109,13 +71,36 @@ database_wrong(const char *conninfo)
         why = "the database is not a libpq connection string such as "
               "\"host=/run/postgresql dbname=shop user=shop_app\", or names a "
               "service that is not defined";
-    else if (!hosts_are_plain(option(o, "host"), option(o, "hostaddr")))
-        why = "the database's host is a name: give a socket's folder, an "
-              "address, or hostaddr= beside it";
     PQconninfoFree(written);
     PQconninfoFree(o);
 
     return why;
+}
+
+
+static int
+hosts_open(struct db *db)
+{
+    PQconninfoOption *o = options_of(db->shop->conf.database);
+    struct name_list  given;
+    int               rc;
+
+    if (o == NULL)
+        return SHOP_E_NOMEM;
+    given.host = option(o, "host");
+    given.hostaddr = option(o, "hostaddr");
+    given.port = option(o, "port");
+    rc = names_open(&db->names, db->shop, &given);
+    PQconninfoFree(o);
+
+    return rc;
+}
+
+
+struct names *
+db_names(struct db *db)
+{
+    return db->names;
 }
 
 
@@ -165,6 +150,7 @@ db_open(struct db **out, struct shop *shop)
     const char *why = database_wrong(shop->conf.database);
     size_t      size;
     struct db  *db;
+    int         rc;
 
     if (why != NULL) {
         shop_log(shop, SHOP_LOG_ERROR, "%s", why);
@@ -182,9 +168,14 @@ db_open(struct db **out, struct shop *shop)
     for (unsigned i = 0; i < n_read + n_slow; i++)
         lane_init(db, &db->lane[i]);
     poll_init(db);
-    if (tx_pool_open(&db->tx, db, shop) != SHOP_OK) {
+    rc = hosts_open(db);
+    if (rc == SHOP_OK && tx_pool_open(&db->tx, db, shop) != SHOP_OK) {
+        names_close(db->names);
+        rc = SHOP_E_NOMEM;
+    }
+    if (rc != SHOP_OK) {
         shop_env.release(db);
-        return SHOP_E_NOMEM;
+        return rc;
     }
     *out = db;
 
@@ -227,6 +218,7 @@ db_close(struct db *db)
     lane_close(&db->poll);
     db->poll.closed = true;
     tx_pool_close(db->tx);
+    names_close(db->names);
     db_release(db);
 }
 

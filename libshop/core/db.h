@@ -59,8 +59,8 @@ struct db_call {
 /* NULL, or a sentence about a connection string that no shop works with. */
 const char *database_wrong(const char *conninfo);
 
-/* Nothing connects before the first use.  SHOP_E_CONF: the host is a name,
- * which could only be resolved by waiting; say a socket or an address. */
+/* Nothing connects before the first use.  SHOP_E_CONF: database_wrong() says
+ * why, or the list of hosts is longer than a thousand letters. */
 int  db_open(struct db **out, struct shop *shop);
 void db_drain(struct db *db);           /* no reconnecting from now on       */
 void db_close(struct db *db);

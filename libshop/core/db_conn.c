@@ -79,6 +79,7 @@ refuse_all(struct db_lane *l)
 static void
 finish(struct db_lane *l)
 {
+    names_leave(db_names(l->db), &l->naming);
     if (l->pg != NULL)
         PQfinish(l->pg);
     l->pg = NULL;
@@ -269,13 +270,17 @@ retry(shop_timer_t *t)
 }
 
 
-/* NULL when memory is short. */
+/* With the addresses that its names have; NULL when memory is short. */
 PGconn *
-db_connect(const char *conninfo, const char *options, const char *name)
+db_connect(const char *conninfo, const struct names *names,
+           const char *options, const char *name)
 {
+    struct name_list hosts = names_list(names);
     const char *keys[] = { "dbname", "options", "fallback_application_name",
-                           "client_encoding", NULL };
-    const char *values[] = { conninfo, options, name, "UTF8", NULL };
+                           "client_encoding", "host", "hostaddr", "port",
+                           NULL };
+    const char *values[] = { conninfo, options, name, "UTF8",
+                             hosts.host, hosts.hostaddr, hosts.port, NULL };
     PGconn     *pg = PQconnectStartParams(keys, values, 1);
 
     if (pg != NULL)
@@ -285,23 +290,51 @@ db_connect(const char *conninfo, const char *options, const char *name)
 }
 
 
-void
-lane_connect(struct db_lane *l)
+static void
+connect_begin(struct db_lane *l)
 {
-    l->watch.ready = ready;
-    l->watch.ctx = l->retry.ctx = l;
-    l->retry.fire = retry;
-    l->state = LANE_CONNECTING;
-    l->shop->ops->timer_set(l->shop->host, &l->retry, CONNECT_MAX_MS,
-                            SHOP_TIMER_BACKGROUND);
-
-    l->pg = db_connect(l->shop->conf.database, l->options, l->name);
+    l->pg = db_connect(l->shop->conf.database, db_names(l->db), l->options,
+                       l->name);
     if (l->pg == NULL)
         failed(l, "out of memory");
     else if (PQstatus(l->pg) == CONNECTION_BAD)
         failed(l, NULL);
     else
         watch_for(l, SHOP_WR);
+}
+
+
+static void
+named(struct name_wait *w, const char *why)
+{
+    if (why != NULL)
+        failed(w->ctx, why);
+    else
+        connect_begin(w->ctx);
+}
+
+
+void
+lane_connect(struct db_lane *l)
+{
+    l->watch.ready = ready;
+    l->naming.ready = named;
+    l->watch.ctx = l->retry.ctx = l->naming.ctx = l;
+    l->retry.fire = retry;
+    l->state = LANE_CONNECTING;
+    l->shop->ops->timer_set(l->shop->host, &l->retry, CONNECT_MAX_MS,
+                            SHOP_TIMER_BACKGROUND);
+
+    switch (names_ask(db_names(l->db), &l->naming)) {
+    case NAMES_KNOWN:
+        connect_begin(l);
+        break;
+    case NAMES_FAILED:
+        failed(l, "no thread is free to look its host up");
+        break;
+    case NAMES_ASKED:
+        break;
+    }
 }
 
 

@@ -19,6 +19,7 @@
 #define SHOP_DB_LANE_H
 
 #include "core/db.h"
+#include "core/names.h"
 
 #define BATCH_MAX    64         /* statements a Sync                         */
 #define FLIGHT_MAX   256        /* statements in flight                      */
@@ -81,6 +82,7 @@ struct db_lane {
     bool               heard;           /* bytes came since it was set       */
     unsigned           interest;
     unsigned           failures;        /* in a row                          */
+    struct name_wait   naming;          /* of its hosts, while connecting    */
     shop_watch_t       watch;
     shop_timer_t       retry;
     shop_post_t        flush;
@@ -111,8 +113,8 @@ void entry_finish(struct db_entry *e, enum db_outcome outcome,
                   PGresult *result);
 
 /* db_conn.c */
-PGconn *db_connect(const char *conninfo, const char *options,
-                   const char *name);
+PGconn *db_connect(const char *conninfo, const struct names *names,
+                   const char *options, const char *name);
 bool lane_is_down(const struct db_lane *l);
 void lane_connect(struct db_lane *l);
 void lane_lost(struct db_lane *l);
@@ -123,6 +125,7 @@ void lane_close(struct db_lane *l);
 /* db.c */
 void db_release(struct db *db);         /* when no lane is posted           */
 struct tx_pool *db_tx_pool(struct db *db);
+struct names *db_names(struct db *db);
 void lane_add(struct db_lane *l, const struct db_call *call,
               struct db_wait *w);
 

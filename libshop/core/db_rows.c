@@ -47,6 +47,7 @@ interest(struct db_rows *r, unsigned events)
 static void
 shut(struct db_rows *r)
 {
+    names_leave(db_names(r->shop->db), &r->naming);
     PQfinish(r->pg);
     r->pg = NULL;
     if (r->watching)
@@ -57,16 +58,23 @@ shut(struct db_rows *r)
 
 /* Told to the waiter by whoever called; the log has libpq's words. */
 static void
-failed(struct db_rows *r, enum db_outcome outcome)
+failed_by(struct db_rows *r, enum db_outcome outcome, const char *why)
 {
     shop_log(r->shop, SHOP_LOG_WARN, "connection of shop-stream %s: %s",
-             r->sent ? "lost" : "not made", PQerrorMessage(r->pg));
+             r->sent ? "lost" : "not made", why);
     if (r->sent)
         COUNT(r->shop, DB_LOST, 1);
     else
         COUNT(r->shop, DB_FAILURES, 1);
     r->wait.outcome = outcome;
     shut(r);
+}
+
+
+static void
+failed(struct db_rows *r, enum db_outcome outcome)
+{
+    failed_by(r, outcome, PQerrorMessage(r->pg));
 }
 
 
@@ -209,6 +217,34 @@ ready(shop_watch_t *w, unsigned events)
 /* --- asking -------------------------------------------------------------- */
 
 
+static void
+connect_begin(struct db_rows *r)
+{
+    r->pg = db_connect(r->shop->conf.database, db_names(r->shop->db),
+                       OPTIONS, "shop-stream");
+    if (r->pg == NULL || PQstatus(r->pg) == CONNECTION_BAD) {
+        failed(r, DB_DOWN);
+        return;
+    }
+    r->watch.fd = PQsocket(r->pg);
+    interest(r, SHOP_WR);
+}
+
+
+static void
+named(struct name_wait *w, const char *why)
+{
+    struct db_rows *r = w->ctx;
+
+    if (why != NULL)
+        failed_by(r, DB_DOWN, why);
+    else
+        connect_begin(r);
+    if (r->wait.outcome != DB_PENDING)
+        r->wake(r);
+}
+
+
 /* Nobody waits for one of these connections: an export may take hours. */
 void
 db_rows_open(struct db_rows *r, struct shop *shop, const struct db_call *call)
@@ -221,14 +257,19 @@ db_rows_open(struct db_rows *r, struct shop *shop, const struct db_call *call)
     shop->row_readers++;
     r->call = *call;
     r->watch.ready = ready;
-    r->watch.ctx = r;
-    r->pg = db_connect(shop->conf.database, OPTIONS, "shop-stream");
-    if (r->pg == NULL || PQstatus(r->pg) == CONNECTION_BAD) {
-        failed(r, DB_DOWN);
-        return;
+    r->naming.ready = named;
+    r->watch.ctx = r->naming.ctx = r;
+
+    switch (names_ask(db_names(shop->db), &r->naming)) {
+    case NAMES_KNOWN:
+        connect_begin(r);
+        break;
+    case NAMES_FAILED:
+        failed_by(r, DB_DOWN, "no thread is free to look its host up");
+        break;
+    case NAMES_ASKED:
+        break;
     }
-    r->watch.fd = PQsocket(r->pg);
-    interest(r, SHOP_WR);
 }
 
 

@@ -12,6 +12,7 @@
 #define SHOP_DB_ROWS_H
 
 #include "core/db.h"
+#include "core/names.h"
 
 #define ROWS_AHEAD  64          /* had from libpq at a time                  */
 
@@ -22,6 +23,7 @@ struct db_rows {
     bool              sent;
     bool              watching;
     unsigned          interest;
+    struct name_wait  naming;           /* of the host, before it connects   */
     shop_watch_t      watch;
     PGresult         *row[ROWS_AHEAD];
     unsigned          n;

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 #
 # connect.t - how the shop gets to PostgreSQL, and how it does not: over TCP,
-# past a dead host, refused TLS, refused entry, and a host that never answers.
+# past a dead host, refused TLS, refused entry, a host that never answers, and
+# by a name that is slow to find, is not found, or moves.
 
 use strict;
 use warnings;
@@ -13,6 +14,7 @@ use IO::Socket::INET;
 use IO::Socket::UNIX;
 use POSIX ();
 use Shop::Test;
+use Shop::Witness qw(child last_words);
 
 # A port that leads to PostgreSQL's socket, in a process of its own; with
 # `mute` one that takes connections and says nothing.
@@ -20,7 +22,7 @@ my @children;
 sub port_to_postgresql {
     my (%how) = @_;
     my $listen = IO::Socket::INET->new(
-        Listen => 64, LocalAddr => '127.0.0.1',
+        Listen => 64, LocalAddr => $how{addr} // '127.0.0.1',
         LocalPort => $how{port} // 0, ReuseAddr => 1) or die "listen: $!";
     my $port = $listen->sockport;
     my $parent = $$;
@@ -77,7 +79,19 @@ sub end_ports {
     waitpid $_, 0 for splice @children;
 }
 
-my $shop = start_shop(workers => 1);
+# Names ending in .test mean what the folder says; see t/lib/names.c.
+my $names = "$ENV{SHOP_TEST_DIR}/names$$";
+my $preload = "$names.so";
+my $can_name = !Shop::Test::asan_library();
+
+mkdir $names or die "$names: $!";
+is(system(Shop::Test::config('CC'), '-shared', '-fPIC', '-O1', '-o', $preload,
+          "$FindBin::Bin/../lib/names.c"), 0, 'a resolver');
+my $shop = do {
+    local $ENV{LD_PRELOAD} = $can_name ? $preload : $ENV{LD_PRELOAD};
+    local $ENV{TEST_NAMES} = $names;
+    start_shop(workers => 1, main => 'env LD_PRELOAD; env TEST_NAMES;');
+};
 my $db = sql_value('SELECT current_database()');
 
 # The shop with another way to its database, from now on.
@@ -183,6 +197,46 @@ works('after the silence');
 end_ports();
 by("host=$ENV{SHOP_TEST_DIR}");
 works('by the socket');
+
+# --- by name ---
+
+SKIP: {
+    skip 'the sanitizers are preloaded already', 1 if !$can_name;
+
+    # The worker goes on while a thread looks, and who asked is served then.
+    my $at = port_to_postgresql();
+    by("host=db.test port=$at");
+    wait_for(sub { my @w = workers(); @w == 1 }, 'the old worker is gone');
+    my $asks = child(sub {
+        my ($out) = @_;
+        print $out get('/api/v1/store')->{status};
+    });
+    ok(wait_for(sub { status()->{coroutines}{live} > 0 }),
+       'slow name: somebody waits for it');
+    is(get('/healthz')->{status}, 200, 'slow name: the worker answers');
+    write_file("$names/db.test", '127.0.0.1');
+    is(last_words($asks), 200, 'slow name: he is served');
+    works('slow name');
+
+    # It is not found, and then it is.
+    write_file("$names/other.test", 'none');
+    by("host=other.test port=$at");
+    refused('no such name');
+    like(read_file("$shop->{dir}/error.log"),
+         qr/no connection for lane \S+: other\.test: /, '  the log has why');
+    write_file("$names/other.test", '127.0.0.1');
+    works('such a name');
+
+    # The database moves, and its name with it.
+    end_ports();
+    ok(wait_for(sub { get('/readyz')->{status} == 503 }), 'moved: 503');
+    port_to_postgresql(port => $at, addr => '127.0.0.2');
+    write_file("$names/other.test", '127.0.0.2');
+    works('moved');
+    end_ports();
+    by("host=$ENV{SHOP_TEST_DIR}");
+    works('back');
+}
 
 # The role is of all databases, so of the tests that follow as well.
 sub let_in {

@@ -161,9 +161,8 @@ refuses('a zone twice', qr/"shop_cache_zone" directive is duplicate/,
 # The database.
 takes("the database $_", "shop_database '$_';")
     for 'host=/tmp dbname=s', 'host=127.0.0.1', 'host=::1 port=5433',
-        'host=db.example hostaddr=10.0.0.1', 'postgresql:///s?host=/tmp';
-refuses('a host by name', qr/host is a name: give a socket's folder/,
-        "shop_database 'host=db.example dbname=s';");
+        'host=db.example hostaddr=10.0.0.1', 'postgresql:///s?host=/tmp',
+        'host=db.example dbname=s', 'postgresql://a.example,b.example/s';
 refuses('a database that is none', qr/host=\S+ dbname=shop user=shop_app/,
         "shop_database 'nonsense';");
 refuses('an empty database', qr/"shop_database" must not be empty/,

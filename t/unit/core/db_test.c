@@ -21,6 +21,7 @@ int core_db_tests(void);
 
 struct fixture {
     struct harness  host;
+    shop_host_ops_t ops;
     struct shop     shop;
     uint64_t        count[256];
     struct db      *db;
@@ -40,10 +41,22 @@ wake(struct db_wait *w)
 
 
 static int
+no_thread(void *host, shop_job_t *j)
+{
+    (void) host;
+    (void) j;
+
+    return SHOP_E_BUSY;
+}
+
+
+static int
 open_with(struct fixture *f, const char *conninfo)
 {
     memset(f, 0, sizeof(*f));
-    f->shop.ops = &harness_ops;
+    f->ops = harness_ops;
+    f->ops.offload = no_thread;
+    f->shop.ops = &f->ops;
     f->shop.host = &f->host;
     f->shop.count = f->count;
     f->shop.conf.database = conninfo;
@@ -53,29 +66,30 @@ open_with(struct fixture *f, const char *conninfo)
 }
 
 
+/* Would a thread be needed?  This host has none to give. */
 static void
-a_name_is_no_host(void **state)
+assert_looked_up(const char *conninfo, bool want)
 {
-    struct fixture f;
+    struct fixture    f;
+    struct name_wait  w = { 0 };
 
-    (void) state;
-    assert_int_equal(open_with(&f, "host=localhost"), SHOP_E_CONF);
-    assert_int_equal(open_with(&f, "host=/tmp,localhost"), SHOP_E_CONF);
-    assert_int_equal(open_with(&f, "host=127.0.0.1"), SHOP_OK);
-    db_close(f.db);
-    assert_int_equal(open_with(&f, "host=db hostaddr=127.0.0.1"), SHOP_OK);
+    assert_int_equal(open_with(&f, conninfo), SHOP_OK);
+    assert_int_equal(names_ask(db_names(f.db), &w),
+                     want ? NAMES_FAILED : NAMES_KNOWN);
     db_close(f.db);
 }
 
 
 static void
-assert_opens(const char *conninfo, int want)
+only_names_are_looked_up(void **state)
 {
-    struct fixture f;
-
-    assert_int_equal(open_with(&f, conninfo), want);
-    if (want == SHOP_OK)
-        db_close(f.db);
+    (void) state;
+    assert_looked_up("host=localhost", true);
+    assert_looked_up("host=127.0.0.1", false);
+    assert_looked_up("host=db hostaddr=127.0.0.1", false);
+    assert_looked_up("postgresql://db/shop", true);
+    assert_looked_up("postgresql://[::1]/shop", false);
+    assert_looked_up("postgresql:///shop?host=/tmp", false);
 }
 
 
@@ -84,14 +98,12 @@ static void
 every_host_of_a_list_counts(void **state)
 {
     (void) state;
-    assert_opens("host=/tmp,/run", SHOP_OK);
-    assert_opens("host=/tmp,,::1", SHOP_OK);
-    assert_opens("host=127.0.0.1,db", SHOP_E_CONF);
-    assert_opens("host=a,b hostaddr=127.0.0.1,127.0.0.2", SHOP_OK);
-    assert_opens("host=a,b hostaddr=127.0.0.1,", SHOP_E_CONF);
-    assert_opens("postgresql://db/shop", SHOP_E_CONF);
-    assert_opens("postgresql://[::1]/shop", SHOP_OK);
-    assert_opens("postgresql:///shop?host=/tmp", SHOP_OK);
+    assert_looked_up("host=/tmp,/run", false);
+    assert_looked_up("host=/tmp,,::1", false);
+    assert_looked_up("host=/tmp,localhost", true);
+    assert_looked_up("host=127.0.0.1,db", true);
+    assert_looked_up("host=a,b hostaddr=127.0.0.1,127.0.0.2", false);
+    assert_looked_up("host=a,b hostaddr=127.0.0.1,", true);
 }
 
 
@@ -110,14 +122,15 @@ write_service(const char *path, const char *text)
 static void
 environment_and_services_count(void **state)
 {
-    char  dir[] = "/tmp/shXXXXXX", path[64];
+    char            dir[] = "/tmp/shXXXXXX", path[64];
+    struct fixture  f;
 
     (void) state;
     setenv("PGHOST", "localhost", 1);
-    assert_opens("dbname=shop", SHOP_E_CONF);
-    assert_opens("host=/tmp", SHOP_OK);
+    assert_looked_up("dbname=shop", true);
+    assert_looked_up("host=/tmp", false);
     setenv("PGHOSTADDR", "127.0.0.1", 1);
-    assert_opens("dbname=shop", SHOP_OK);
+    assert_looked_up("dbname=shop", false);
     unsetenv("PGHOSTADDR");
     unsetenv("PGHOST");
 
@@ -125,11 +138,11 @@ environment_and_services_count(void **state)
     snprintf(path, sizeof(path), "%s/services", dir);
     write_service(path, "[name]\nhost=localhost\n[plain]\nhost=/tmp\n");
     setenv("PGSERVICEFILE", path, 1);
-    assert_opens("service=name", SHOP_E_CONF);
-    assert_opens("service=plain", SHOP_OK);
-    assert_opens("service=missing", SHOP_E_CONF);
+    assert_looked_up("service=name", true);
+    assert_looked_up("service=plain", false);
+    assert_int_equal(open_with(&f, "service=missing"), SHOP_E_CONF);
     setenv("PGSERVICE", "name", 1);
-    assert_opens("dbname=shop", SHOP_E_CONF);
+    assert_looked_up("dbname=shop", true);
     unsetenv("PGSERVICE");
     unsetenv("PGSERVICEFILE");
     assert_int_equal(remove(path), 0);
@@ -205,7 +218,7 @@ int
 core_db_tests(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_name_is_no_host),
+        cmocka_unit_test(only_names_are_looked_up),
         cmocka_unit_test(every_host_of_a_list_counts),
         cmocka_unit_test(environment_and_services_count),
         cmocka_unit_test(without_a_server_reads_are_refused),
