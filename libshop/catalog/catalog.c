@@ -120,6 +120,18 @@ const struct field category[] = {
     END_SHAPE
 };
 
+const struct field alternate[] = {
+    SHAPE(alternate, "Alternate"),
+    FIELD(alternate, locale, TEXT, .required = true),
+    FIELD(alternate, slug, TEXT, .required = true),
+    END_SHAPE
+};
+
+#define ALTERNATES(S)                                                         \
+    FIELD(S, alternates, LIST, .of = alternate,                               \
+          .doc = "Its slug in each language that has one: what hreflang "     \
+                 "links to")
+
 const struct field product[] = {
     SHAPE(product, "Product"),
     FIELD(product, id, UUID, .prefix = "prod", .required = true),
@@ -141,6 +153,7 @@ const struct field product[] = {
     FIELD(product, media, LIST, .of = media),
     FIELD(product, breadcrumb, LIST, .of = category,
           .doc = "From the top down to its category"),
+    ALTERNATES(product),
     END_SHAPE
 };
 
@@ -158,6 +171,7 @@ const struct field category_detail[] = {
     FIELD(category_detail, breadcrumb, LIST, .of = category,
           .doc = "From the top down to itself"),
     FIELD(category_detail, children, LIST, .of = category),
+    ALTERNATES(category_detail),
     END_SHAPE
 };
 

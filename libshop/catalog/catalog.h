@@ -73,6 +73,7 @@ struct product {
     bool          more_variants;
     struct list   media;
     struct list   breadcrumb;
+    struct list   alternates;   /* its slugs, a language each                */
 };
 
 /* What variants differ in, for a form to choose from. */
@@ -110,6 +111,12 @@ struct media {
     const char   *alt;
 };
 
+/* The address of a thing in one of its languages. */
+struct alternate {
+    const char   *locale;
+    const char   *slug;
+};
+
 /* A step of the tree, in one language. */
 struct category {
     uuid          id;
@@ -132,6 +139,7 @@ struct category_detail {
     const char   *seo_description;
     struct list   breadcrumb;   /* from the top down to itself               */
     struct list   children;
+    struct list   alternates;
 };
 
 /* What a slug means: the thing itself, or where it has gone.  However often it
@@ -164,6 +172,7 @@ extern const struct field availability[];
 extern const struct field media[];
 extern const struct field category[];
 extern const struct field category_detail[];
+extern const struct field alternate[];
 extern const struct field slug_ref[];
 extern const struct field owner_status[];
 extern const struct field price_term[];

@@ -281,6 +281,12 @@ SELECT c.id, c.parent_id, coalesce(s.slug, sf.slug) AS slug,
        AND sf.locale = :fallback AND sf.channel_id = :channel
  ORDER BY x.n;
 
+-- sql_alternates(kind text, owner uuid, channel uuid) many struct alternate
+-- Where the same thing is in each language that has an address of its own.
+SELECT locale, slug FROM slugs
+ WHERE kind = :kind AND owner_id = :owner AND channel_id = :channel
+ ORDER BY locale;
+
 -- sql_category_detail(id uuid, channel uuid, locale text, fallback text)
 --     maybe struct category_detail
 -- A hidden category has no page; an archived one is gone.

@@ -180,7 +180,8 @@ static void
 product_show(struct request *rq)
 {
     const struct context *c = context(rq);
-    struct query          one, options, variants, pictures, path, until;
+    struct query          one, options, variants, pictures, path, until,
+                          others;
     struct product       *p;
     uuid                  id;
 
@@ -194,6 +195,7 @@ product_show(struct request *rq)
     start_media(rq, &pictures, id);
     start_breadcrumb(rq, &path, id, UUID_NONE, c->channel_id, c->locale,
                      c->fallback);
+    start_alternates(rq, &others, "product", id, c->channel_id);
     start_prices_until(rq, &until);
 
     p = rows_product(rq, &one);
@@ -203,6 +205,7 @@ product_show(struct request *rq)
     take_variants(rq, &variants, p);
     p->media.v = rows_media(rq, &pictures, &p->media.n);
     p->breadcrumb.v = rows_breadcrumb(rq, &path, &p->breadcrumb.n);
+    p->alternates.v = rows_alternates(rq, &others, &p->alternates.n);
     good_until(rq, &until);
 
     reply(rq, 200, product, p);
@@ -287,7 +290,7 @@ static void
 category_show(struct request *rq)
 {
     const struct context   *c = context(rq);
-    struct query            one, path, children;
+    struct query            one, path, children, others;
     struct category_detail *d;
     uuid                    id;
 
@@ -301,12 +304,14 @@ category_show(struct request *rq)
                      c->fallback);
     start_categories(rq, &children, id, c->channel_id, c->locale,
                      c->fallback);
+    start_alternates(rq, &others, "category", id, c->channel_id);
 
     d = rows_category_detail(rq, &one);
     check_status(rq, d == NULL ? NULL : d->status);
 
     d->breadcrumb.v = rows_breadcrumb(rq, &path, &d->breadcrumb.n);
     d->children.v = rows_categories(rq, &children, &d->children.n);
+    d->alternates.v = rows_alternates(rq, &others, &d->alternates.n);
     reply(rq, 200, category_detail, d);
 }
 

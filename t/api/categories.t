@@ -71,6 +71,11 @@ is_deeply([@$room{qw(locale name parent_id)}], ['en', 'Room', $id{House}],
 is_deeply([map { @$_{qw(name slug)} } @{ $room->{breadcrumb} }],
           [qw(Ev ev Room room)], 'each step in the language that it has');
 is_deeply($room->{children}, [], 'nothing under it');
+is_deeply([$room->{alternates}, $house->{alternates}],
+          [[{ locale => 'en', slug => 'room' }],
+           [{ locale => 'en', slug => 'house' },
+            { locale => 'tr', slug => 'ev' }]],
+          'where each is in the languages that it has');
 is(get('/api/v1/categories/ev')->{json}{name}, 'House',
    'a slug of another language leads to the same');
 

@@ -120,6 +120,10 @@ ok(!exists $lamp->{status} && !exists $lamp->{variants}[0]{page_key},
 my $lamba = get('/api/v1/products/lamba-%C5%9F?locale=tr')->{json};
 is_deeply([@$lamba{qw(id slug locale title description)}],
           [$lamp->{id}, 'lamba-ş', 'tr', 'Lamba', '<p>Cam</p>'], 'in Turkish');
+is_deeply($lamba->{alternates}, [{ locale => 'en', slug => 'lamp' },
+                                 { locale => 'tr', slug => 'lamba-ş' }],
+          'where it is in each language, whichever was asked for');
+is_deeply($lamp->{alternates}, $lamba->{alternates}, '  the same in English');
 is_deeply([map { @$_{qw(name slug)} } @{ $lamba->{breadcrumb} }],
           ['house', undef, 'Lambalar', 'lambalar'],
           'each step in Turkish, or without');
