@@ -303,6 +303,10 @@ abi: $(LINKS)
 	    > $(B)/shop.abi
 	@cp $(B)/shop.abi libshop/shop.abi
 
+# What clients of the API rely on, as it is now; t/tools/contract.t compares.
+contract: all
+	@SHOP_BUILD=$(B) CONTRACT=1 t/run t/tools/contract.t
+
 unit: $(B)/unit
 	$(B)/unit
 
@@ -394,8 +398,9 @@ help:
 	@echo 'make schema-doc   docs/schema.md anew, out of the migrations'
 	@echo 'make examples     small programs with a shop in them, in $(B)/examples'
 	@echo 'make abi          libshop/shop.abi anew, when an interface has changed'
+	@echo 'make contract     docs/contract.txt anew, when the API has more'
 	@echo 'make install      PREFIX=, DESTDIR='
 	@echo 'make clean        remove $(B)'
 
-.PHONY: all run stop test bench tools schema-doc abi unit examples check-style \
-        asan fuzz fuzzers torture install clean help $(PC)
+.PHONY: all run stop test bench tools schema-doc abi contract unit examples \
+        check-style asan fuzz fuzzers torture install clean help $(PC)
