@@ -9,6 +9,7 @@
  *     ngx_http_shop_module.c     directives, module record, processes
  *     ngx_http_shop_conf.c       what a directive accepts
  *     ngx_http_shop_request.c    nginx request -> shop_request_t
+ *     ngx_http_shop_body.c       a body from nginx's buffers or file
  *     ngx_http_shop_answer.c     shop_answer_t -> nginx response
  *     ngx_http_shop_stream.c     an answer in pieces -> nginx response
  *     ngx_http_shop_variables.c  $shop_route and the like
@@ -132,6 +133,14 @@ ngx_int_t ngx_http_shop_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_shop_status_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_shop_metrics_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_shop_problem_handler(ngx_http_request_t *r);
+
+/* _body.c: NGX_BUSY: ready() is called with the body, now or when its file was
+ * read, and finalizes the request. Else this is what to finalize with. */
+typedef void (*ngx_http_shop_body_pt)(ngx_http_request_t *r,
+    const shop_str_t *body);
+
+ngx_int_t ngx_http_shop_take_body(ngx_http_request_t *r,
+    ngx_http_shop_body_pt ready);
 
 /* _answer.c: send, with the code to finalize the request with. */
 ngx_int_t ngx_http_shop_send(ngx_http_request_t *r,

@@ -250,8 +250,8 @@ create_loc_conf(ngx_conf_t *cf)
 }
 
 
-/* nginx writes what does not fit its buffer to a file, and reading it back
- * would hold up the worker. */
+/* nginx writes what does not fit its buffer to a file, and the worker waits for
+ * that; reading it back takes a thread. */
 static char *
 merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {

@@ -7,9 +7,6 @@
  */
 #include "ngx_http_shop.h"
 
-/* Beside client_max_body_size: a body is held in memory whole. */
-#define NGX_HTTP_SHOP_BODY_MAX  (64 * 1024 * 1024)
-
 /* Where each header goes.  Of a header that is a list several lines are one;
  * of others libshop could not tell which line was meant. */
 static const struct {
@@ -272,7 +269,7 @@ address_of(ngx_connection_t *c)
 }
 
 
-/* --- path and body ------------------------------------------------------- */
+/* --- path ---------------------------------------------------------------- */
 
 
 /* A request whose path nginx changed, or made up, has no path "as sent":
@@ -320,87 +317,6 @@ take_path(ngx_http_request_t *r, shop_request_t *in)
     }
 
     return NGX_OK;
-}
-
-
-/* One buffer of a body, to `p`; part of it may have gone to a file. */
-static u_char *
-copy_buffer(ngx_http_request_t *r, const ngx_buf_t *b, u_char *p)
-{
-    size_t   size = b->file_last - b->file_pos;
-    ssize_t  n;
-
-    /* The last buffer of a body in chunks has no memory at all. */
-    if (ngx_buf_size(b) == 0) {
-        return p;
-    }
-
-    if (!b->in_file) {
-        return ngx_cpymem(p, b->pos, b->last - b->pos);
-    }
-
-    n = ngx_read_file(b->file, p, size, b->file_pos);
-
-    return n == (ssize_t) size ? p + size : NULL;
-}
-
-
-/* `size` is the sum of ngx_buf_size(), counted by the caller. A part in a file
- * is read by blocking: merge_loc_conf() warns of settings that lead here. */
-static ngx_int_t
-copy_body(ngx_http_request_t *r, shop_request_t *in, size_t size)
-{
-    u_char       *p, *start;
-    ngx_chain_t  *cl;
-
-    start = ngx_pnalloc(r->pool, size);
-    if (start == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = start;
-
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
-        p = copy_buffer(r, cl->buf, p);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    in->body = (shop_str_t) { (const char *) start, size };
-
-    return NGX_OK;
-}
-
-
-/* NGX_DECLINED: the body is larger than would be held in memory. */
-static ngx_int_t
-take_body(ngx_http_request_t *r, shop_request_t *in)
-{
-    off_t         size = 0;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
-
-    if (r->request_body == NULL || r->request_body->bufs == NULL) {
-        return NGX_OK;
-    }
-
-    b = r->request_body->bufs->buf;
-
-    if (r->request_body->bufs->next == NULL && !b->in_file) {
-        in->body = (shop_str_t) { (const char *) b->pos, b->last - b->pos };
-        return NGX_OK;
-    }
-
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
-        size += ngx_buf_size(cl->buf);
-    }
-
-    if (size > NGX_HTTP_SHOP_BODY_MAX) {
-        return NGX_DECLINED;
-    }
-
-    return copy_body(r, in, size);
 }
 
 
@@ -462,7 +378,7 @@ sheds_first(ngx_http_request_t *r)
 /* NGX_BUSY as for submit(). Before libshop has the request, a lack of memory
  * is nginx's own 500, which error_page can give the shop's shape. */
 static ngx_int_t
-serve(ngx_http_request_t *r)
+serve(ngx_http_request_t *r, const shop_str_t *body)
 {
     ngx_int_t             rc;
     shop_request_t       *in;
@@ -481,6 +397,7 @@ serve(ngx_http_request_t *r)
     in->request_id = ngx_http_shop_request_id(r);
     in->address = address_of(r->connection);
     in->shed_first = sheds_first(r);
+    in->body = *body;
 
     rc = take_headers(r, in);
     if (rc == NGX_DECLINED) {
@@ -491,23 +408,30 @@ serve(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = take_body(r, in);
-    if (rc == NGX_DECLINED) {
-        return ngx_http_shop_send_problem(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE);
-    }
-
-    return rc == NGX_OK ? submit(r, ctx) : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    return submit(r, ctx);
 }
 
 
-/* nginx ignores what this returns and has counted the request: it must be
- * finalized here, or later by sink_respond(). */
+/* nginx has counted the request: it must be finalized here, or later by
+ * sink_respond(). */
+static void
+body_ready(ngx_http_request_t *r, const shop_str_t *body)
+{
+    ngx_int_t  rc;
+
+    rc = serve(r, body);
+    if (rc != NGX_BUSY) {
+        ngx_http_finalize_request(r, rc);
+    }
+}
+
+
 static void
 body_handler(ngx_http_request_t *r)
 {
     ngx_int_t  rc;
 
-    rc = serve(r);
+    rc = ngx_http_shop_take_body(r, body_ready);
     if (rc != NGX_BUSY) {
         ngx_http_finalize_request(r, rc);
     }
@@ -520,12 +444,13 @@ body_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_shop_handler(ngx_http_request_t *r)
 {
-    ngx_int_t  rc;
+    ngx_int_t   rc;
+    shop_str_t  none = { NULL, 0 };
 
     if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
         rc = ngx_http_discard_request_body(r);
         if (rc == NGX_OK) {
-            rc = serve(r);
+            rc = serve(r, &none);
         }
 
         if (rc != NGX_BUSY) {
