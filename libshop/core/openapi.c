@@ -147,8 +147,7 @@ parameters(struct buf *b, const struct route *r)
         { r->axes & BY_CURRENCY,                           "currency" },
         { r->method == GET && !(r->flags & (NO_DB | STREAM)), "if_none_match" },
         { r->flags & IF_MATCH,                             "if_match" },
-        { (r->flags & TX) && !(r->flags & IF_MATCH)
-          && strstr(r->path, "/:") != NULL,                "if_match_maybe" },
+        { openapi_versioned(r) && !(r->flags & IF_MATCH), "if_match_maybe" },
         { r->flags & ONCE,                                 "idempotency_key" },
         { r->flags & TX,                                   "prefer" },
     };

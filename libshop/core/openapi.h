@@ -30,6 +30,9 @@ void openapi_text(struct buf *b, const char *name, const char *text,
 void openapi_ref(struct buf *b, const struct field *shape,
                  enum schema_use use);
 
+/* Does it change a thing with a version, so that If-Match means something? */
+bool openapi_versioned(const struct route *route);
+
 /* "responses":{...} of a route (openapi_answer.c). */
 void openapi_responses(struct buf *b, const struct route *route);
 

@@ -26,7 +26,8 @@ enum {                          /* what of a route brings problems with it   */
     KEYED    = 1 << 8,          /* Idempotency-Key                           */
     MATCHED  = 1 << 9,          /* If-Match must come                        */
     CHANGES  = 1 << 10,
-    VERSION  = 1 << 11          /* changes what has one: If-Match may come   */
+    VERSION  = 1 << 11,         /* changes what has one: If-Match may come   */
+    LIMITED  = 1 << 12          /* asked too often, it is refused            */
 };
 
 /* In the order in which a request meets them: what it says is read, who asks
@@ -54,7 +55,7 @@ static const struct {
     { BODY,     &wrong_body },
     { KEYED,    &idempotency_key_reused },
     { MATCHED,  &if_match_required },
-    { ANY,      &too_many_requests },
+    { LIMITED,  &too_many_requests },
     { ANY,      &internal_error },
     { ANY,      &out_of_memory },
     { ANY,      &overloaded },
@@ -82,6 +83,21 @@ struct problems {
 };
 
 
+/* What is made new, or is shown without a version, has none to compare. */
+bool
+openapi_versioned(const struct route *r)
+{
+    const struct field *f = r->view;
+
+    if (!(r->flags & TX) || strstr(r->path, "/:") == NULL || r->status == 201)
+        return false;
+    while (f != NULL && f->name != NULL && strcmp(f->name, "version") != 0)
+        f++;
+
+    return (r->flags & IF_MATCH) || (f != NULL && f->name != NULL);
+}
+
+
 /* Each line is a promise of the core: what it checks for a route with that in
  * its row. */
 static unsigned
@@ -98,7 +114,8 @@ traits(const struct route *r)
            | (r->flags & ONCE ? KEYED : 0)
            | (r->flags & IF_MATCH ? MATCHED : 0)
            | (r->flags & TX ? CHANGES : 0)
-           | ((r->flags & TX) && strstr(r->path, "/:") ? VERSION : 0);
+           | (openapi_versioned(r) ? VERSION : 0)
+           | (r->flags & FREE ? 0 : LIMITED);
 }
 
 

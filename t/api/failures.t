@@ -73,6 +73,13 @@ for my $op (grep { $_->{method} ne 'GET' } @all) {
         if $op->{parameters}{idempotency_key};
 }
 
+# A version that the thing does not have, whatever else would be wrong.
+for my $op (grep { $_->{statuses}{412} } @all) {
+    is_problem(ask($op, body => body_of($op),
+                   headers => { 'if-match' => '"v999"' }), 412,
+               'version_mismatch');
+}
+
 # Routes that need the database, each asked for what nothing kept answers yet.
 # /readyz is among them, the document is not.
 my @needing = grep { $_->{path} !~ m{^/healthz|openapi} } @all;
@@ -86,6 +93,14 @@ sub fresh {
                     : '';
 }
 
+# With what a write needs, so that it comes as far as the database.
+sub body {
+    my ($op) = @_;
+
+    return $op->{method} eq 'GET' ? ()
+        : (body => body_of($op), headers => { 'if-match' => '*' });
+}
+
 # --- broken ------------------------------------------------------------------
 
 # A row of any of these tables cannot be read by the application.
@@ -97,43 +112,56 @@ sql("CREATE POLICY broken ON $_ USING (broken())") for @tables;
 sql("CREATE POLICY broken ON sqitch.changes USING (broken())");
 my %broken = map { $_ => 1 } @tables, 'sqitch.changes';
 sql("ALTER TABLE $_ ENABLE ROW LEVEL SECURITY") for sort keys %broken;
-for my $op (@needing) {
-    my $res = ask($op, fresh($op));
-    is_problem($res, $res->{status}, $res->{status} == 422
-               && $op->{method} ne 'GET' ? 'wrong_body' : 'internal');
-}
+is_problem(ask($_, fresh($_), body($_)), 500, 'internal') for @needing;
 sql("ALTER TABLE $_ DISABLE ROW LEVEL SECURITY") for sort keys %broken;
 
 # --- slow --------------------------------------------------------------------
 
-# Whoever waits for a table waits until the database says that it is enough:
-# all at once, on connections of their own.
+# All at once, on connections of their own.
+sub all_late {
+    my %waiting;
+
+    for my $op (@_) {
+        my $pid = fork // die "fork: $!";
+        if (!$pid) {
+            my $res = eval { ask($op, fresh($op), body($op),
+                                 conn => new_connection()) };
+            POSIX::_exit($res && $res->{status} == 504
+                && $res->{json}{code} =~ /_(?:timeout|exceeded)$/ ? 0 : 1);
+        }
+        $waiting{$pid} = $op;
+        $fresh++;
+    }
+    for my $pid (keys %waiting) {
+        waitpid $pid, 0;
+        is($?, 0, "$waiting{$pid}{name}: 504 when it takes too long");
+    }
+}
+
+# Whoever waits for a table waits until the database says that it is enough.
 my $lock = 'LOCK TABLE ' . join ', ', @tables, 'sqitch.changes';
 sql('BEGIN');
 sql($lock);
-my %waiting;
-for my $op (grep { $_->{method} eq 'GET' } @needing) {
-    my $pid = fork // die "fork: $!";
-    if (!$pid) {
-        my $res = eval { ask($op, fresh($op), conn => new_connection()) };
-        POSIX::_exit($res && $res->{status} == 504
-                     && $res->{json}{code} =~ /_(?:timeout|exceeded)$/ ? 0 : 1);
-    }
-    $waiting{$pid} = $op;
-    $fresh++;
-}
-for my $pid (keys %waiting) {
-    waitpid $pid, 0;
-    is($?, 0, "$waiting{$pid}{name}: 504 when it takes too long");
-}
+all_late(grep { $_->{method} eq 'GET' } @needing);
 sql('ROLLBACK');
+
+# A database that says nothing at all.
+pg_freeze();
+all_late(grep { $_->{method} ne 'GET' } @needing);
+pg_thaw();
+wait_for(sub { get('/readyz')->{status} == 200 }, 'it speaks again');
 
 # --- done --------------------------------------------------------------------
 
-# Steps that need no more than to be asked for; what was archived and restored
-# is a draft, so they come late.
-for my $op (grep { $_->{path} =~ m{/(?:archive|restore|end)$} } @all) {
-    my $res = ask($op, headers => { prefer => 'return=minimal' });
+# What was archived and restored is a draft and what was ended has ended, so
+# these steps come last; a job that is replayed cannot be discarded.
+sub comes_late { $_[0]{path} =~ m{/(?:archive|restore|end)$} }
+
+for my $op (sort { comes_late($a) <=> comes_late($b) }
+            grep { $_->{statuses}{204} && $_->{path} !~ /discard$/ } @all)
+{
+    my $res = ask($op, body => body_of($op), headers =>
+                  { 'if-match' => '*', prefer => 'return=minimal' });
     is($res->{status}, 204, "$op->{name}: done, and no more said")
         or diag($res->{body});
     is($res->{body}, '', '  without a body');

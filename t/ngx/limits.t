@@ -31,6 +31,7 @@ for my $round (1 .. 3) {
     }
     is(status()->{counters}{coroutines_refused_total} - $refused, 50,
        "$round: fifty were refused, and told when to come again");
+    is_problem(get($_), 503, 'overloaded') for '/healthz', '/api/openapi.json';
     is_problem(get('/api/v1/nothing'), 404, 'not_found');
     is(get('/shop-status')->{status}, 200, 'the counters need no coroutine');
     like(get('/metrics')->{body}, qr/^shop_coroutines 16$/m,
