@@ -99,7 +99,7 @@ replay(struct request *rq, const struct once_answer *a)
     reply_text(rq, (int) a->status, a->type, a->body, strlen(a->body));
     rq->answer.etag = a->etag;
     rq->answer.location = a->location;
-    header(rq, "Idempotency-Replayed", "true");
+    header(rq, "Idempotent-Replayed", "true");
     COUNT(rq->shop, ONCE_REPLAYED, 1);
 }
 

@@ -190,7 +190,7 @@ headers(struct buf *b, const struct route *r, int status)
         { !(r->flags & FREE),                        "RateLimit-Policy" },
         { status == 401,                             "WWW-Authenticate" },
         { done && (r->flags & TX),                   "Preference-Applied" },
-        { done && (r->flags & ONCE),                 "Idempotency-Replayed" },
+        { done && (r->flags & ONCE),                 "Idempotent-Replayed" },
     };
     bool first = true;
 

@@ -54,7 +54,7 @@ const char openapi_common[] =
     HEADER("Vary", "Headers that the answer depends on") ","
     HEADER("Location", "Where it is") ","
     HEADER("Preference-Applied", "What of Prefer was honoured") ","
-    HEADER("Idempotency-Replayed", "true: the answer of an earlier request")
+    HEADER("Idempotent-Replayed", "true: the answer of an earlier request")
     ","
     HEADER("Retry-After", "Seconds after which to try again") ","
     HEADER("RateLimit", "Where the server limits how often one asks: the "

@@ -180,7 +180,7 @@ $res = wait_for(sub {
     my $again = post(@late);
     $again->{status} == 201 && $again;
 }, 'the outcome');
-is($res->{headers}{'idempotency-replayed'}, 'true', 'it was done');
+is($res->{headers}{'idempotent-replayed'}, 'true', 'it was done');
 is(sql_value("SELECT count(*) FROM toys WHERE name = 'late'"), 1, 'once');
 
 stop_shop();

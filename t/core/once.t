@@ -26,14 +26,14 @@ my @conns = map {
 } 1 .. 200;
 my @answers = map { answer_to($_) } @conns;
 my ($first, @others) = grep { $_->{status} == 201
-    && !$_->{headers}{'idempotency-replayed'} } @answers;
+    && !$_->{headers}{'idempotent-replayed'} } @answers;
 ok($first, 'one made it');
 is(scalar @others, 0, 'and only one');
 is(toys('one'), 1, 'there is one effect');
 is(scalar(grep {
     $_ == $first
     || ($_->{status} == 201 && $_->{body} eq $first->{body}
-        && $_->{headers}{'idempotency-replayed'} eq 'true')
+        && $_->{headers}{'idempotent-replayed'} eq 'true')
     || ($_->{status} == 409 && $_->{json}{code} eq 'request_in_progress'
         && $_->{headers}{'retry-after'} == 1)
 } @answers), 200, 'the others were told its answer, or to come again');
@@ -77,7 +77,7 @@ like($made->{headers}{location}, qr{^/api/v1/toys/toy_\w{26}$}, 'an address');
 my $again = post('/api/v1/toys', \%sent, 'Idempotency-Key' => 'exact');
 is($again->{status}, 201, 'the status again');
 is($again->{body}, $made->{body}, 'the body');
-is(delete $again->{headers}{'idempotency-replayed'}, 'true', 'it says so');
+is(delete $again->{headers}{'idempotent-replayed'}, 'true', 'it says so');
 delete @{ $_->{headers} }{qw(date x-request-id)} for $made, $again;
 is_deeply($again->{headers}, $made->{headers}, 'and all other headers');
 my $toy = $made->{headers}{location} =~ s{.*/}{}r;

@@ -78,8 +78,8 @@ static bool
 was_replayed(const shop_answer_t *a)
 {
     for (size_t i = 0; i < a->n_headers; i++) {
-        if (a->headers[i].name.len == 20
-            && memcmp(a->headers[i].name.data, "Idempotency-Replayed", 20)
+        if (a->headers[i].name.len == 19
+            && memcmp(a->headers[i].name.data, "Idempotent-Replayed", 19)
                == 0)
             return true;
     }

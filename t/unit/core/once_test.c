@@ -163,7 +163,7 @@ what_is_stored_is_sent_once_more(void **state)
     assert_waits(&a);                   /* until its lock is gone */
     say_done(t, "ROLLBACK", "ROLLBACK");
     assert_answer(&a, 201, "before");
-    assert_head(&a, "Idempotency-Replayed: true\n");
+    assert_head(&a, "Idempotent-Replayed: true\n");
     assert_head(&a, "ETag: \"v1\"\n");
     assert_head(&a, "Location: /there\n");
     assert_int_equal(gone_on, 0);
