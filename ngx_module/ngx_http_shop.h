@@ -13,6 +13,7 @@
  *     ngx_http_shop_answer.c     shop_answer_t -> nginx response
  *     ngx_http_shop_stream.c     an answer in pieces -> nginx response
  *     ngx_http_shop_variables.c  $shop_route and the like
+ *     ngx_http_shop_trace.c      traceparent
  *     ngx_http_shop_zone.c       shared memory
  *     ngx_http_shop_drain.c      old workers before they go
  *     ngx_http_shop_host.c       the host table
@@ -81,6 +82,11 @@ typedef struct {
     uint32_t               us;
     u_char                 caller_id[16];   /* all NUL: nobody's            */
 } ngx_http_shop_ctx_t;
+
+/* Of an id that is made for a request: as long as nginx's own $request_id, so
+ * that tools that parse logs need not tell the two apart.  Also the length of
+ * a trace's. */
+#define NGX_HTTP_SHOP_ID_LEN  32
 
 /* This process's shop.  `shop` is NULL where no location uses it. */
 typedef struct {
@@ -164,6 +170,9 @@ ngx_int_t ngx_http_shop_keep_ctx(ngx_http_request_t *r,
     ngx_http_shop_ctx_t *ctx);
 ngx_int_t ngx_http_shop_seed_ids(void);
 shop_str_t ngx_http_shop_request_id(ngx_http_request_t *r);
+
+/* _trace.c: NGX_HTTP_SHOP_ID_LEN digits, or NULL. */
+u_char *ngx_http_shop_trace(ngx_http_request_t *r);
 
 /* _zone.c */
 ngx_int_t ngx_http_shop_add_zone(ngx_conf_t *cf,

@@ -9,18 +9,15 @@
  *     $shop_db_us       of which waited for PostgreSQL,
  *     $shop_cache_us    and spent on kept answers
  *     $shop_request_id  the one of problems, logs and X-Request-Id
+ *     $shop_trace       id of the trace that the client says it belongs to
  *     $shop_time        now, in UTC, with microseconds
  *
- * Returns nginx's codes.  All but the last two are empty where no shop
+ * Returns nginx's codes.  All but the last three are empty where no shop
  * answered.
  */
 #include "ngx_http_shop.h"
 
 #include <sys/random.h>
-
-/* As long as nginx's own $request_id, so that tools that parse logs need not
- * tell the two apart. */
-#define NGX_HTTP_SHOP_ID_LEN  32
 
 
 /* --- what libshop said of its answer ------------------------------------- */
@@ -160,6 +157,16 @@ get_number(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
 }
 
 
+/* Parsed when somebody asks for it: a log, as a rule. */
+static ngx_int_t
+get_trace(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char  *id = ngx_http_shop_trace(r);
+
+    return id ? set_value(v, id, NGX_HTTP_SHOP_ID_LEN) : no_value(v);
+}
+
+
 /* nginx's own times end at milliseconds or are in the machine's zone; and they
  * are of the last turn of the loop. */
 static ngx_int_t
@@ -256,17 +263,20 @@ hex(u_char *p, uint64_t n)
 }
 
 
-/* After fork(), else all workers would make the same ids. */
+/* After fork(), else all workers would make the same ids.  Counts begin
+ * anywhere, so that two workers have none in common: within a trace they are
+ * all that tells requests apart. */
 ngx_int_t
 ngx_http_shop_seed_ids(void)
 {
-    uint64_t  seed;
+    uint64_t  seed[2];
 
-    if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) {
+    if (getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
         return NGX_ERROR;
     }
 
-    (void) hex(ngx_http_shop_worker.id_seed, seed);
+    (void) hex(ngx_http_shop_worker.id_seed, seed[0]);
+    ngx_http_shop_worker.id_count = seed[1];
 
     return NGX_OK;
 }
@@ -276,15 +286,17 @@ ngx_http_shop_seed_ids(void)
  * Unique is enough, so no random bytes a request (nginx's $request_id takes
  * 16 of OpenSSL's): one half tells the process, the other is a count whose
  * bits are mixed, by a function that maps no two counts to one value
- * (splitmix64).
+ * (splitmix64).  Where the client names a trace, "TRACE-" is in the place of
+ * the first half: so the trace is found wherever ids are, and there it fits
+ * what PostgreSQL leaves of a session's name.
  */
 static ngx_int_t
 make_id(ngx_http_request_t *r, ngx_http_variable_value_t *v)
 {
-    u_char    *id;
+    u_char    *id, *p, *trace = ngx_http_shop_trace(r);
     uint64_t   n = ++ngx_http_shop_worker.id_count * 0x9e3779b97f4a7c15ULL;
 
-    id = ngx_pnalloc(r->pool, NGX_HTTP_SHOP_ID_LEN);
+    p = id = ngx_pnalloc(r->pool, NGX_HTTP_SHOP_ID_LEN + 1 + 16);
     if (id == NULL) {
         return NGX_ERROR;
     }
@@ -293,9 +305,14 @@ make_id(ngx_http_request_t *r, ngx_http_variable_value_t *v)
     n = (n ^ (n >> 27)) * 0x94d049bb133111ebULL;
     n ^= n >> 31;
 
-    (void) hex(ngx_cpymem(id, ngx_http_shop_worker.id_seed, 16), n);
+    if (trace != NULL) {
+        p = ngx_cpymem(p, trace, NGX_HTTP_SHOP_ID_LEN);
+        *p++ = '-';
+    } else {
+        p = ngx_cpymem(p, ngx_http_shop_worker.id_seed, 16);
+    }
 
-    return set_value(v, id, NGX_HTTP_SHOP_ID_LEN);
+    return set_value(v, id, hex(p, n) - id);
 }
 
 
@@ -347,6 +364,7 @@ static const ngx_http_variable_t  variables[] = {
       offsetof(ngx_http_shop_ctx_t, cache_us), NGX_HTTP_VAR_NOCACHEABLE, 0 },
     { ngx_string("shop_time"), NULL, get_time,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+    { ngx_string("shop_trace"), NULL, get_trace, 0, 0, 0 },
     { ngx_string("shop_request_id"), NULL, get_request_id, 0, 0, 0 }
 };
 

@@ -68,6 +68,15 @@ $res = while_waiting(sub {
     like(join(' ', open_now()), qr/^shop-tx-\d [0-9a-f]{32}$/, 'a made id');
 }, @play);
 like($res->{headers}{'x-request-id'}, qr/^[0-9a-f]{32}$/, 'is answered too');
+
+# Of a trace, the first part of the id is the trace's.
+my $trace = '4bf92f3577b34da6a3ce929d0e0e4736';
+$res = while_waiting(sub {
+    like(join(' ', open_now()), qr/^shop-tx-\d $trace-[0-9a-f]{16}$/,
+         'a trace is found in PostgreSQL, with room for the rest of the id');
+}, @play, traceparent => "00-$trace-00f067aa0ba902b7-01");
+my $traced = $res->{headers}{'x-request-id'};
+like($traced, qr/^$trace-/, 'and answered');
 my $long = 'L' x 60 . '_end';
 $res = while_waiting(sub {
     like(join(' ', open_now()), qr/^shop-tx-\d L{53}$/,
@@ -81,7 +90,7 @@ wait_for(sub { sql_value('SELECT count(*) FROM jobs') == 0
 is_deeply([map { $_->[0] } sql(q{SELECT request_id FROM events
                                   WHERE type = 'toy.played' ORDER BY seq})],
           [$id, (sql(q{SELECT request_id FROM events WHERE seq = 2}))[0][0],
-           $long], 'events have the ids');
+           $traced, $long], 'events have the ids');
 is(sql_value('SELECT count(*) FROM events WHERE request_id IS NULL'), 0,
    'each of them');
 

@@ -47,9 +47,9 @@ my $began = time;
 my $product = ok_json(post('/api/admin/v1/products', { title => 'A cup' },
     'x-request-id' => 'makes-a-cup-1'), 201);
 my $line = line_of('makes-a-cup-1');
-is_deeply([sort keys %$line], [sort qw(time request_id client protocol method
-    route status bytes seconds us db_us cache_us cache caller caller_id)],
-    'its members');
+is_deeply([sort keys %$line], [sort qw(time request_id trace client protocol
+    method route status bytes seconds us db_us cache_us cache caller
+    caller_id)], 'its members');
 like($line->{time}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/, 'the time');
 cmp_ok($line->{time}, 'ge', POSIX::strftime('%FT%T', gmtime $began),
        'in UTC: not before it was asked');
