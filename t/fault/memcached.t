@@ -8,10 +8,10 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/../lib";
+use Shop::Memcached;
 use Shop::Test;
 use Shop::Witness;
 
-use IO::Socket::UNIX;
 use Time::HiRes qw(sleep);
 
 use constant PRODUCTS => 4;
@@ -87,39 +87,15 @@ shared('memcached goes on');
 
 # --- junk -------------------------------------------------------------------
 
-# What memcached answers to this, until the last line of it.
-sub memcached {
-    my ($text, $last) = @_;
-    my $socket = IO::Socket::UNIX->new("$machine[0]{dir}/memcached")
-        or die "memcached: $!";
-    my $got = '';
-
-    print $socket $text;
-    while ($got !~ /^(?:$last)\r?$/m) {
-        sysread $socket, $got, 65536, length $got or die "memcached ended\n";
-    }
-    return $got;
-}
-
-sub stored_keys {
-    return memcached("lru_crawler metadump all\r\n", 'END')
-        =~ /^key=(shop%3A\w+|shop:\w+)/mg;
-}
-
-sub value_of {
-    my ($key) = @_;
-
-    return memcached("get $key\r\n", 'END') =~ /^VALUE \S+ \d+ (\d+)\r\n/
-        ? substr $', 0, $1 : die "no value of $key\n";
-}
+my $memcached = Shop::Memcached->new("$machine[0]{dir}/memcached");
 
 # New addresses asked of the first machine, and their keys.
 my @paths;
-my %before = map { $_ => 1 } stored_keys();
+my %before = map { $_ => 1 } $memcached->keys;
 wait_for(sub {
     push @paths, splice @fresh, 0, 12;
     ask_right($machine[0], $_) for @paths[-12 .. -1];
-    10 <= grep { !$before{$_} } stored_keys();
+    10 <= grep { !$before{$_} } $memcached->keys;
 }, 'ten are stored');
 my $stored = -1;                        # threads may be at it still
 wait_for(sub {
@@ -127,23 +103,8 @@ wait_for(sub {
     sleep 0.2;
     ($stored = counter('far_stored_total')) == $was;
 }, 'no more is stored');
-my @keys = map { s/%3A/:/r } grep { !$before{$_} } stored_keys();
-my @values = map { value_of($_) } @keys;
 srand 1;
-my @junk = (
-    sub { '' },
-    sub { join '', map { chr int rand 256 } 1 .. 700 },
-    sub { 'x' x 900_000 },
-    sub { $values[$_[0] - 1] },                 # of another key
-    sub { substr $values[$_[0]], 0, 200 },
-    sub { my $v = $values[$_[0]];
-          substr($v, -3, 1) ^= "\x01"; $v },
-);
-for my $i (0 .. $#keys) {
-    my $junk = $junk[$i % @junk]->($i);
-    memcached("set $keys[$i] 0 0 " . length($junk) . "\r\n$junk\r\n",
-              'STORED');
-}
+$memcached->junk(grep { !$before{$_} } $memcached->keys);
 my $hits = counter_at($machine[1], 'far_hits_total');
 is(join('', map { ask_right($machine[1], $_) } @paths), '',
    'memcached is full of junk: every answer is right');
