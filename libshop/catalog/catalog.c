@@ -92,6 +92,30 @@ const struct field product_option[] = {
     END_SHAPE
 };
 
+#define VALUE_FILTER(m, which)                                                \
+    FIELD(variant_filter, m, TEXT, .min = 1, .max = 255,                      \
+          .doc = "Value of the " which " option, as it is shown")
+
+const struct field variant_filter[] = {
+    SHAPE(variant_filter, "VariantFilter"),
+    VALUE_FILTER(option1, "first"),
+    VALUE_FILTER(option2, "second"),
+    VALUE_FILTER(option3, "third"),
+    END_SHAPE
+};
+
+/* Letters and not bits: three things are told apart, nothing is decoded, and
+ * compressed it is as short. */
+const struct field matrix[] = {
+    SHAPE(matrix, "Matrix"),
+    FIELD(matrix, options, LIST, .of = product_option),
+    FIELD(matrix, cells, TEXT,
+          .doc = "A letter for each combination, those of the last option's "
+                 "values first: 1 can be bought, 0 cannot, - there is none; "
+                 "null when there are more than 100000 combinations"),
+    END_SHAPE
+};
+
 /* Words and not a truth value, as stock knows more than two states. */
 const struct field availability[] = {
     SHAPE(availability, "Availability"),
@@ -186,6 +210,21 @@ const struct field slug_ref[] = {
 const struct field owner_status[] = {
     SHAPE(owner_status, "OwnerStatus"),
     FIELD(owner_status, status, TEXT),
+    END_SHAPE
+};
+
+const struct field matrix_value[] = {
+    SHAPE(matrix_value, "MatrixValue"),
+    FIELD(matrix_value, id, UUID),
+    FIELD(matrix_value, option, INT),
+    FIELD(matrix_value, at, INT),
+    END_SHAPE
+};
+
+const struct field matrix_variant[] = {
+    SHAPE(matrix_variant, "MatrixVariant"),
+    FIELD(matrix_variant, in_stock, BOOL),
+    FIELD(matrix_variant, value_ids, UUIDS),
     END_SHAPE
 };
 

@@ -96,6 +96,32 @@ struct variant {
     const char   *page_key;
 };
 
+/* The query of a list of variants: values as they are shown, of the first, the
+ * second and the third option. */
+struct variant_filter {
+    const char   *option1;
+    const char   *option2;
+    const char   *option3;
+};
+
+/* Of all combinations of a product's options, a letter each. */
+struct matrix {
+    struct list   options;
+    const char   *cells;        /* NULL: more than MATRIX_CELLS              */
+};
+
+/* A value of the option that is the n-th. */
+struct matrix_value {
+    uuid          id;
+    int64_t       option;
+    int64_t       at;           /* what it adds to the number of a cell      */
+};
+
+struct matrix_variant {
+    bool          in_stock;
+    struct uuids  value_ids;
+};
+
 /* Of one variant; a row of the product comes also when it has none, so that
  * "nothing to buy" and "no such product" are told apart in one statement. */
 struct availability {
@@ -159,7 +185,8 @@ struct price_term {
     int64_t       seconds;      /* none: until somebody changes one          */
 };
 
-#define PRODUCT_VARIANTS  100   /* that a product shows with itself          */
+#define PRODUCT_VARIANTS  100       /* that a product shows with itself      */
+#define MATRIX_CELLS      100000    /* that are shown                        */
 
 extern const char *const product_sorts[];
 extern const struct field product_filter[];
@@ -168,6 +195,10 @@ extern const struct field product_card[];
 extern const struct field product[];
 extern const struct field product_option[];
 extern const struct field variant[];
+extern const struct field variant_filter[];
+extern const struct field matrix[];
+extern const struct field matrix_value[];
+extern const struct field matrix_variant[];
 extern const struct field availability[];
 extern const struct field media[];
 extern const struct field category[];
@@ -181,5 +212,14 @@ extern const struct field price_term[];
 struct product_search product_search_of(const struct product_filter *f,
                                         const struct context *c,
                                         const struct page *p);
+
+/* The number of cells that values in the order of showing make, which is over
+ * MATRIX_CELLS or exact.  Says what each adds, and leaves them sorted by id. */
+int64_t matrix_number(struct matrix_value *values, size_t n);
+
+/* The letters of that many cells, and a NUL behind them. */
+void matrix_fill(char *letters, int64_t cells,
+                 const struct matrix_value *values, size_t n,
+                 const struct matrix_variant *variants, size_t n_variants);
 
 #endif

@@ -193,8 +193,9 @@ SELECT coalesce(oi.name, o.name) AS name,
  WHERE o.product_id = :owner
  ORDER BY o.position, o.id;
 
--- sql_variants(owner uuid, channel uuid, locale text, currency text,
---     after text, after_id text, limit int) many struct variant
+-- sql_variants(struct variant_filter, owner uuid, channel uuid, locale text,
+--     currency text, after text, after_id text, limit int)
+--     many struct variant
 -- The price for one piece that anybody gets: of the highest rank, then
 -- priority, then the newest, then the highest id.  Lists of groups and of
 -- customers are for who has said who he is.
@@ -226,6 +227,39 @@ SELECT v.id, v.sku, v.media_id, v.in_stock,
                  pc.id DESC
         LIMIT 1) c ON true
  WHERE v.product_id = :owner AND v.status = 'active'
+--? option1
+   AND v.option_value_ids && ARRAY(
+       SELECT ov.id
+         FROM option_values ov
+         LEFT JOIN option_value_i18n vi
+              ON vi.value_id = ov.id AND vi.locale = :locale
+        WHERE ov.option_id = (ARRAY(SELECT id FROM product_options
+                                     WHERE product_id = :owner
+                                     ORDER BY position, id))[1]
+          AND coalesce(vi.value, ov.value) = :option1)
+--.
+--? option2
+   AND v.option_value_ids && ARRAY(
+       SELECT ov.id
+         FROM option_values ov
+         LEFT JOIN option_value_i18n vi
+              ON vi.value_id = ov.id AND vi.locale = :locale
+        WHERE ov.option_id = (ARRAY(SELECT id FROM product_options
+                                     WHERE product_id = :owner
+                                     ORDER BY position, id))[2]
+          AND coalesce(vi.value, ov.value) = :option2)
+--.
+--? option3
+   AND v.option_value_ids && ARRAY(
+       SELECT ov.id
+         FROM option_values ov
+         LEFT JOIN option_value_i18n vi
+              ON vi.value_id = ov.id AND vi.locale = :locale
+        WHERE ov.option_id = (ARRAY(SELECT id FROM product_options
+                                     WHERE product_id = :owner
+                                     ORDER BY position, id))[3]
+          AND coalesce(vi.value, ov.value) = :option3)
+--.
 --? after_id
    AND (v.position, v.id) > (:after::smallint, :after_id::uuid)
 --.
@@ -245,6 +279,18 @@ SELECT p.status AS product_status, v.id AS variant_id,
 --.
  WHERE p.id = :owner AND p.status <> 'draft'
  ORDER BY v.position, v.id;
+
+-- sql_matrix_values(owner uuid) many struct matrix_value
+-- In the order of showing; an option without values has a row all the same.
+SELECT v.id, dense_rank() OVER (ORDER BY o.position, o.id) AS option
+  FROM product_options o
+  LEFT JOIN option_values v ON v.option_id = o.id
+ WHERE o.product_id = :owner
+ ORDER BY o.position, o.id, v.position, v.id;
+
+-- sql_matrix_variants(owner uuid) many struct matrix_variant
+SELECT in_stock, option_value_ids AS value_ids FROM variants
+ WHERE product_id = :owner AND status = 'active';
 
 -- sql_media(owner uuid) many struct media
 -- In the order that the merchant gave them.

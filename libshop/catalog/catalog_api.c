@@ -179,6 +179,7 @@ take_variants(struct request *rq, struct query *q, struct product *p)
 static void
 product_show(struct request *rq)
 {
+    static const struct variant_filter  all = { NULL, NULL, NULL };
     const struct context *c = context(rq);
     struct query          one, options, variants, pictures, path, until,
                           others;
@@ -190,8 +191,8 @@ product_show(struct request *rq)
 
     start_product(rq, &one, id, c->channel_id, c->locale, c->fallback);
     start_options(rq, &options, id, c->locale);
-    start_variants(rq, &variants, id, c->channel_id, c->locale, c->currency,
-                   NULL, NULL, PRODUCT_VARIANTS + 1);
+    start_variants(rq, &variants, &all, id, c->channel_id, c->locale,
+                   c->currency, NULL, NULL, PRODUCT_VARIANTS + 1);
     start_media(rq, &pictures, id);
     start_breadcrumb(rq, &path, id, UUID_NONE, c->channel_id, c->locale,
                      c->fallback);
@@ -230,7 +231,8 @@ variant_list(struct request *rq)
         return;
 
     start_product_status(rq, &status, id);
-    start_variants(rq, &variants, id, c->channel_id, c->locale, c->currency,
+    start_variants(rq, &variants, query(rq, variant_filter), id,
+                   c->channel_id, c->locale, c->currency,
                    more ? p->after.v[0] : NULL, more ? p->after.v[1] : NULL,
                    p->limit);
     start_prices_until(rq, &until);
@@ -263,6 +265,51 @@ availability_show(struct request *rq)
         n = 0;
     }
     reply_list(rq, availability, rows, n);
+}
+
+
+/* Rows to letters; they lie where the rows do. */
+static const char *
+cells_of(struct request *rq, struct query *of_values, struct query *of_variants)
+{
+    struct matrix_value   *values;
+    struct matrix_variant *variants;
+    size_t                 n, n_variants;
+    int64_t                cells;
+    char                  *letters;
+
+    values = rows_matrix_values(rq, of_values, &n);
+    variants = rows_matrix_variants(rq, of_variants, &n_variants);
+    cells = matrix_number(values, n);
+    if (cells > MATRIX_CELLS)
+        return NULL;
+
+    letters = alloc(rq, (size_t) cells + 1);
+    matrix_fill(letters, cells, values, n, variants, n_variants);
+    return letters;
+}
+
+
+/* GET /api/v1/products/:product/matrix - the same for who lets choose option by
+ * option: one round trip and a letter a combination, not a line a variant */
+static void
+matrix_show(struct request *rq)
+{
+    uuid                       id = path_id(rq, "product", "prod");
+    struct query               status, options, values, variants;
+    struct matrix              m = { { 0, NULL }, NULL };
+    const struct owner_status *owner;
+
+    start_product_status(rq, &status, id);
+    start_options(rq, &options, id, context(rq)->locale);
+    start_matrix_values(rq, &values, id);
+    start_matrix_variants(rq, &variants, id);
+
+    owner = rows_product_status(rq, &status);
+    check_status(rq, owner == NULL ? NULL : owner->status);
+    m.options.v = rows_options(rq, &options, &m.options.n);
+    m.cells = cells_of(rq, &values, &variants);
+    reply(rq, 200, matrix, &m);
 }
 
 
@@ -332,13 +379,17 @@ static const struct route catalog_routes[] = {
       .axes = BY_LOCALE | BY_CURRENCY, .view = product,
       .problems = may_be_gone, .summary = "One product, by id or slug" },
     { GET, "/api/v1/products/:product/variants", variant_list, PUBLIC,
-      PAGED | MOVES | CACHED, .axes = BY_LOCALE | BY_CURRENCY, .view = variant,
-      .sorts = variant_sorts, .problems = may_be_gone,
+      PAGED | MOVES | CACHED, .axes = BY_LOCALE | BY_CURRENCY,
+      .query = variant_filter, .view = variant, .sorts = variant_sorts,
+      .problems = may_be_gone,
       .summary = "The variants of a product" },
     { GET, "/api/v1/products/:product/availability", availability_show,
       PUBLIC, WHOLE_LIST, .query = availability_query, .view = availability,
       .problems = may_be_gone,
       .summary = "Which variants of a product can be bought" },
+    { GET, "/api/v1/products/:product/matrix", matrix_show, PUBLIC,
+      .axes = BY_LOCALE, .view = matrix, .problems = may_be_gone,
+      .summary = "Which combinations of options can be bought" },
     { GET, "/api/v1/categories", category_list, PUBLIC, WHOLE_LIST | CACHED,
       .axes = BY_LOCALE, .view = category,
       .summary = "The tree of categories, parents first" },
