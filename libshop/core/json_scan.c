@@ -96,6 +96,15 @@ scan_letter(struct scan *s, int32_t c, size_t at)
 }
 
 
+/* Too few digits.  The grammar must not be asked: letters that were escaped
+ * behind it are themselves by then, and might be the digits that it lacks. */
+static bool
+is_unfinished(const struct scan *s, size_t at, int32_t c)
+{
+    return c == JSON_NO_LETTER && at + 1 < s->n && s->text[at + 1] == 'u';
+}
+
+
 /* At a backslash.  A NUL is refused as neither a C string nor PostgreSQL's
  * text can hold one; of what is no escape the grammar will complain. */
 static bool
@@ -107,6 +116,8 @@ scan_escape(struct scan *s, bool *escaped)
     s->i += len;
     if (json_letter_is_plain(c))
         return scan_letter(s, c, at);
+    if (is_unfinished(s, at, c))
+        return refuse(s, "json_syntax", "\\u has four hexadecimal digits", at);
     if (c == 0)
         return refuse(s, "invalid_unicode", "a text cannot hold NUL", at);
     if (c == JSON_HALF_LETTER)

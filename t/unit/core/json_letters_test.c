@@ -44,7 +44,6 @@ test_letters__are_themselves(void **state)
     assert_plain("\\udbff\\udfff", "\xf4\x8f\xbf\xbf");
     assert_plain("\xc3\xa9\\u00E9", "\xc3\xa9\xc3\xa9");
     assert_plain("\\\\\\u00e9", "\\\\\xc3\xa9");
-    assert_plain("\\u12\\u00e9", "\\u12\xc3\xa9");
 }
 
 
@@ -52,14 +51,40 @@ static void
 test_letters__stay_where_json_wants_it(void **state)
 {
     static const char *const  same[] = {
-        "", "abc", "\\n", "\\\"\\\\\\/", "\\u", "\\u12", "\\u12g4",
-        "\\u0001", "\\u0022", "\\u005c", "\\u005C", "\\u001f",
+        "", "abc", "\\n", "\\\"\\\\\\/", "\\q", "\\u0001", "\\u0022", "\\u005c", "\\u005C", "\\u001f",
         "\\\\u00e9", "\\\\\\\\u00e9",
     };
 
     (void) state;
     for (size_t i = 0; i < COUNT(same); i++)
         assert_plain(same[i], same[i]);
+}
+
+
+/* What lacks digits must not be given them by the escapes behind it. */
+static void
+test_letters__do_not_finish_what_is_none(void **state)
+{
+    static const char *const  bad[] = {
+        "[\"\\u004\\u0041\"]", "[\"\\u00\\u0034\\u0031\"]",
+        "[\"\\u\\u0030\\u0030\\u0034\\u0031\"]", "[\"\\u12\\u00e9\"]",
+        "[\"\\u\"]", "[\"\\u12\"]", "[\"\\u12g4\"]",
+    };
+    struct arena       arena = { 0 };
+    struct json_plain  plain;
+    struct json_error  error;
+
+    (void) state;
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        size_t  n = strlen(bad[i]);
+
+        if (json_scan(&arena, exact(&arena, bad[i], n), n, &plain, &error)
+            == 0)
+            fail_msg("%s is taken", bad[i]);
+        assert_string_equal(error.code, "json_syntax");
+        assert_int_equal(error.at, 2);
+    }
+    arena_reset(&arena);
 }
 
 
@@ -157,6 +182,7 @@ core_json_letters_tests(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_letters__are_themselves),
         cmocka_unit_test(test_letters__stay_where_json_wants_it),
+        cmocka_unit_test(test_letters__do_not_finish_what_is_none),
         cmocka_unit_test(test_letters__are_none_outside_of_strings),
         cmocka_unit_test(test_origin__is_where_a_byte_stood),
         cmocka_unit_test(test_origin__is_found_in_long_texts),
