@@ -18,7 +18,10 @@ typedef struct {
     u_char                 *start;
     size_t                  size;
     ngx_err_t               err;
+    ngx_event_t             timer;
 } ngx_http_shop_gather_t;
+
+#define NGX_HTTP_SHOP_BODY_WAIT  60000
 
 
 /* ngx_read_file() logs, which is not for threads. A file that is shorter than
@@ -105,6 +108,7 @@ file_read(ngx_event_t *ev)
     c = r->connection;
 
     ngx_http_set_log_request(c->log, r);
+    ngx_del_timer(&g->timer);
     r->main->blocked--;
 
     rc = c->error ? NGX_HTTP_CLIENT_CLOSED_REQUEST : gathered(g);
@@ -116,7 +120,15 @@ file_read(ngx_event_t *ev)
 }
 
 
-/* While it is `blocked` nginx does not free the request. */
+static void
+still_reading(ngx_event_t *ev)
+{
+    ngx_add_timer(ev, NGX_HTTP_SHOP_BODY_WAIT);
+}
+
+
+/* While it is `blocked` nginx does not free the request; a worker that is to
+ * exit waits for timers only, so there is one. */
 static ngx_int_t
 read_file(ngx_thread_task_t *task)
 {
@@ -132,6 +144,11 @@ read_file(ngx_thread_task_t *task)
     {
         return ngx_http_shop_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE);
     }
+
+    g->timer.handler = still_reading;
+    g->timer.data = r->connection;
+    g->timer.log = r->connection->log;
+    ngx_add_timer(&g->timer, NGX_HTTP_SHOP_BODY_WAIT);
 
     r->main->blocked++;
     return NGX_BUSY;
