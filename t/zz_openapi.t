@@ -13,9 +13,16 @@ use JSON::PP;
 use lib "$FindBin::Bin/lib";
 use Shop::Test;
 
-# Of the documented statuses, this share is seen when all tests have run.  What
-# no test brings about is printed.
-use constant REACHED => 0.9;
+# Every documented status is seen when all tests have run, but for these, each
+# with why nothing that asks over HTTP brings it about.
+my %unseen = (
+    'GET /healthz 500' =>
+        'only a lack of memory: t/fault/alloc_sweep.t, over a host of its own',
+    'GET /api/openapi.json 500' =>
+        'only a lack of memory: t/fault/alloc_sweep.t, over a host of its own',
+    'GET /api/openapi.json 504' =>
+        'it is made from memory and waits for nothing',
+);
 
 start_shop(workers => 2);
 
@@ -150,17 +157,43 @@ my @bad = map { substr $_, 0, 500 } @{ $all->{pairs} };
 is(scalar @bad, 0, "none of $all->{checked} answers differs")
     or diag(map { "$_\n" } splice @bad, 0, 20);
 
-my $share = $all->{seen} / $all->{documented};
-diag(sprintf '%d of %d documented statuses were seen (%.0f %%)', $all->{seen},
-     $all->{documented}, 100 * $share);
+diag("$all->{seen} of $all->{documented} documented statuses were seen");
+
+# Asks a record and the list what nobody has seen that is not on it, and what
+# is on it for no reason.
+sub faults_of_list {
+    my ($checked, $list) = @_;
+    my %missing = map { $_ => 1 } @{ $checked->{missing} };
+    my @faults = map { "not seen: $_" }
+        grep { !$list->{$_} } sort keys %missing;
+
+    push @faults, map { "no longer unseen, or not documented: $_" }
+        grep { !$missing{$_} } sort keys %$list;
+    return @faults;
+}
+
+my $few = check($document, "$dir/clean");
+my %all_but = map { $_ => 'planted' } @{ $few->{missing} };
+is_deeply([faults_of_list($few, \%all_but)], [],
+          'a list of all that is unseen');
+delete $all_but{'GET /healthz 200'};
+$all_but{'GET /api/v1/store 200'} = 'was seen';
+$all_but{'GET /api/v1/other 200'} = 'is not documented';
+is_deeply([faults_of_list($few, \%all_but)],
+          ['not seen: GET /healthz 200',
+           'no longer unseen, or not documented: GET /api/v1/other 200',
+           'no longer unseen, or not documented: GET /api/v1/store 200'],
+          'found: what a list lacks, and what it has in vain');
+
 SKIP: {
-    my %ran = map { m{"test":"(?:[^"]*/)?(t/api/[^"]*)"} ? ($1 => 1) : () }
-        @lines;
-    my @other = grep { !$ran{$_} } glob 't/api/*.t';
+    my %ran = map { m{"test":"(?:[^"]*/)?(t/(?:api|ngx)/[^"]*)"} ? ($1 => 1)
+                    : () } @lines;
+    my @other = grep { !$ran{$_} } glob('t/api/*.t'), 't/ngx/limits.t',
+        't/ngx/pace.t';
 
     skip "not every test has run: @other", 1 if @other;
-    diag(map { "not seen: $_\n" } @{ $all->{missing} });
-    cmp_ok($share, '>=', REACHED, 'as many were seen as must be');
+    is_deeply([faults_of_list($all, \%unseen)], [],
+              'all others were seen, and none of these');
 }
 
 done();
