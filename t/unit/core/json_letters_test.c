@@ -51,8 +51,8 @@ static void
 test_letters__stay_where_json_wants_it(void **state)
 {
     static const char *const  same[] = {
-        "", "abc", "\\n", "\\\"\\\\\\/", "\\q", "\\u0001", "\\u0022", "\\u005c", "\\u005C", "\\u001f",
-        "\\\\u00e9", "\\\\\\\\u00e9",
+        "", "abc", "\\n", "\\\"\\\\\\/", "\\q", "\\u0001", "\\u0022",
+        "\\u005c", "\\u005C", "\\u001f", "\\\\u00e9", "\\\\\\\\u00e9",
     };
 
     (void) state;
