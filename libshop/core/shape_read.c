@@ -17,7 +17,7 @@
 
 static const struct field money_input[] = {
     SHAPE(money_input, "Money"),
-    FIELD(money_input, amount,   INT,  .required = true, .min = -AMOUNT_MAX),
+    FIELD(money_input, amount,   INT,  .required = true),
     FIELD(money_input, currency, TEXT, .required = true, .format = CURRENCY),
     END_SHAPE
 };
@@ -244,23 +244,14 @@ check_required(struct reader *r, const struct frame *f)
 }
 
 
-/* The bounds of a MONEY member are its amount's.  Nothing is copied when a
- * half had a fault: the member stays as it was, a patch's too. */
+/* Nothing is copied when a half had a fault: the member stays as it was, a
+ * patch's too. */
 static void
-end_money(struct reader *r, const struct frame *f)
+end_money(const struct frame *f)
 {
-    struct refusal  no;
-    int64_t         amount = f->money.amount, max = field_max(f->field);
-
-    if (amount == INT_NONE || f->money.currency == NULL)
+    if (f->money.amount == INT_NONE || f->money.currency == NULL)
         return;                 /* faults already */
-    if (amount < f->field->min || amount > max) {
-        refuse(&no, "out_of_range", "must be from %lld to %lld",
-               (long long) f->field->min, (long long) max);
-        read_fault(r, "amount", 6, &no);
-        return;
-    }
-    f->money_out->amount = amount;
+    f->money_out->amount = f->money.amount;
     memcpy(f->money_out->currency, f->money.currency, 4);
 }
 
@@ -286,7 +277,7 @@ close_object(void *context)
     f->member = NULL;
     check_required(r, f);
     if (f->money_out != NULL)
-        end_money(r, f);
+        end_money(f);
     if (r->depth == 1)
         r->given = f->seen;
     r->depth--;

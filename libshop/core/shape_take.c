@@ -60,16 +60,18 @@ take_string(struct reader *r, const struct target *t, const char *text,
 
 /* INT is the only number that a shape has: there are no fractions.  A number
  * for a text is refused, not converted, so that a client's mistake shows at
- * its first request. */
+ * its first request.  The bounds of a MONEY member are its amount's. */
 static int
 take_number(struct reader *r, const struct target *t, const char *text,
             size_t n)
 {
-    struct refusal  no;
+    const struct frame  *f = read_top(r);
+    struct refusal       no;
 
     if (t->type != INT)
         return read_wrong_type(r, t);
-    if (value_int(t->field, text, n, t->at, &no) == 0)
+    if (value_int(f->money_out == NULL ? t->field : f->field, text, n, t->at,
+                  &no) == 0)
         return 1;
     return read_fault(r, NULL, 0, &no);
 }

@@ -129,8 +129,8 @@ refused({ price => euro(100), compare_at => 100,
         '/prices/1/compare_at', '/prices/1/valid_until');
 refused({ price => { amount => -1, currency => 'eur' }, min_quantity => 0,
           variant_id => $variant }, 422, 'wrong_body',
-        '/prices/1/price/currency', '/prices/1/min_quantity',
-        '/prices/1/variant_id');
+        '/prices/1/price/amount', '/prices/1/price/currency',
+        '/prices/1/min_quantity', '/prices/1/variant_id');
 is_problem(post($prices, { variant_id => 'var_00000000010000000000000001',
                            prices => [{ price => euro(1) }] }), 422,
            'unknown_variant', '/variant_id');

@@ -134,6 +134,22 @@ test_read__clears_what_is_not_given(void **state)
 }
 
 
+/* The sentence names the range that holds. */
+static void
+test_read__names_the_range_of_an_amount(void **state)
+{
+    struct read  r = { .rc = -9 };
+
+    (void) state;
+    read_toy(&r, "{\"title\":\"x\",\"price\":{\"currency\":\"EUR\","
+                 "\"amount\":9007199254740992}}");
+    assert_string_equal(told(&r), "422 out_of_range /price/amount");
+    assert_string_equal(r.faults.v[0].detail,
+                        "must be from 0 to 9007199254740991");
+    arena_reset(&r.arena);
+}
+
+
 /* Members as they follow a good title, and what is said of them. */
 static const struct { const char *in, *told; } bodies[] = {
     { "{}",                          "422 required /title" },
@@ -581,6 +597,7 @@ core_shape_read_tests(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read__fills_every_type),
         cmocka_unit_test(test_read__clears_what_is_not_given),
+        cmocka_unit_test(test_read__names_the_range_of_an_amount),
         cmocka_unit_test(test_read__names_each_fault),
         cmocka_unit_test(test_read__says_where_the_syntax_breaks),
         cmocka_unit_test(test_read__takes_escaped_letters),
