@@ -66,6 +66,8 @@ struct field {
     enum format          format;
     int64_t              min;           /* characters, items or value; for   */
     int64_t              max;           /* max 0 is the type's own bound     */
+    int64_t              item_max;      /* of TEXTS: characters of an item,
+                                           which then has one at least       */
     const char          *prefix;        /* of a UUID: "prod"                 */
     const char *const   *one_of;        /* NULL-ended                        */
     const struct field  *of;            /* of a LIST or OBJECT               */

@@ -193,6 +193,8 @@ check_rules(const struct check *c, const struct field *f)
 
     if ((f->format != PLAIN || f->one_of != NULL) && !text)
         return wrong(c, f, "format and one_of are for texts");
+    if (f->item_max != 0 && (f->type != TEXTS || f->item_max < 0))
+        return wrong(c, f, "item_max is a length, and for TEXTS");
     if (f->format > HTML)
         return wrong(c, f, "has a format that there is not");
     if (f->prefix != NULL

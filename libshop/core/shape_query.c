@@ -84,16 +84,16 @@ query_bool(bool *out, const char *value, size_t n, struct refusal *no)
 }
 
 
-/* An empty item is a comma too many, and refused.  Bounds of the field count
- * items here, so an item has those of any text: one character to TEXT_MAX. */
+/* An empty item is a comma too many, and refused whatever the field says of its
+ * items: its bounds count them. */
 static int
 query_item(const struct field *f, void *items, size_t i, const char *value,
            size_t n, struct arena *a, struct refusal *no)
 {
     if (f->type == UUIDS)
         return value_uuid(f, value, n, (uuid *) items + i, no);
-    return value_text(f, 1, TEXT_MAX, value, n, a, (const char **) items + i,
-                      no);
+    return value_text(f, 1, item_max(f), value, n, a,
+                      (const char **) items + i, no);
 }
 
 

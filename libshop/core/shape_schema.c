@@ -187,22 +187,34 @@ format_of(struct buf *b, enum format format)
 }
 
 
+/* What is one of a few, or has the one length of its pattern, needs no other
+ * bound; one that nobody can reach would only be in the way. */
+static bool
+has_length(const struct field *f)
+{
+    return f->one_of == NULL && f->format != CURRENCY && f->format != LOCALE;
+}
+
+
 /* Bounds are promised to be kept by who writes; what is stored may be older
- * than a bound.  Items of TEXTS get no lengths here: the field's bounds count
- * items and are written as minItems and maxItems. */
+ * than a bound.  The field's bounds of TEXTS count items and are written as
+ * minItems and maxItems. */
 static void
 text_schema(struct buf *b, const struct field *f, enum schema_use use,
             bool null)
 {
+    int64_t  min;
+
     type_of(b, "string", null);
     format_of(b, f->format);
     if (f->one_of != NULL)
         one_of(b, f->one_of, null);
-    if (!is_body(use) || f->type != TEXT)
+    if (!is_body(use) || !has_length(f))
         return;
-    if (f->min > 0)
-        int_member(b, "minLength", f->min);
-    int_member(b, "maxLength", field_max(f));
+    min = f->type == TEXT ? f->min : item_min(f);
+    if (min > 0)
+        int_member(b, "minLength", min);
+    int_member(b, "maxLength", f->type == TEXT ? field_max(f) : item_max(f));
 }
 
 
@@ -266,7 +278,7 @@ reference(struct buf *b, const struct field *f, enum schema_use use)
 }
 
 
-/* Items have the rules of their field, without its bounds. */
+/* Items have the rules of their field; its bounds count them. */
 static void
 array_schema(struct buf *b, const struct field *f, enum schema_use use,
              bool null)
@@ -293,8 +305,12 @@ static void
 map_schema(struct buf *b, const struct field *f, enum schema_use use)
 {
     type_of(b, "object", false);
-    if (is_body(use))
+    if (is_body(use)) {
         int_member(b, "maxProperties", field_max(f));
+        buf_str(b, ",\"propertyNames\":{");
+        text_schema(b, shape_find(f->of, f->key, strlen(f->key)), use, false);
+        buf_char(b, '}');
+    }
     buf_str(b, ",\"additionalProperties\":{");
     if (use == SCHEMA_PATCH)
         buf_str(b, "\"anyOf\":[{\"type\":\"null\"},{");

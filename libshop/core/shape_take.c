@@ -28,7 +28,7 @@ take_null(struct reader *r, const struct target *t)
 
 
 /* Texts, ids and times are all strings; the field says which.  Items of TEXTS
- * have the bounds of the type, as the field's count the items. */
+ * have bounds of their own, as the field's count the items. */
 static int
 take_string(struct reader *r, const struct target *t, const char *text,
             size_t n)
@@ -40,8 +40,9 @@ take_string(struct reader *r, const struct target *t, const char *text,
 
     switch (t->type) {
     case TEXT:
-        rc = value_text(f, item ? 0 : f->min, item ? TEXT_MAX : field_max(f),
-                        text, n, r->arena, t->at, &no);
+        rc = value_text(f, item ? item_min(f) : f->min,
+                        item ? item_max(f) : field_max(f), text, n, r->arena,
+                        t->at, &no);
         break;
     case UUID:
         rc = value_uuid(f, text, n, t->at, &no);

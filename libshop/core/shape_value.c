@@ -47,6 +47,23 @@ field_max(const struct field *f)
 }
 
 
+/* Whoever bounds an item means that there is something in it: a list is empty
+ * when it has no items, not when they are. */
+int64_t
+item_min(const struct field *f)
+{
+    return f->item_max != 0;
+}
+
+
+/* As field_max(): an item is a text without a bound of its own. */
+int64_t
+item_max(const struct field *f)
+{
+    return f->item_max != 0 ? f->item_max : TEXT_MAX;
+}
+
+
 /* C0 but for newline and tab, DEL, and C1 (0xc2 0x80 to 0xc2 0x9f).  Newline
  * and tab are what people type into descriptions; a carriage return is
  * refused, so that a text has one form of line end. */

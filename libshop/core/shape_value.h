@@ -30,6 +30,10 @@ int value_stamp(const char *text, size_t n, stamp *out, struct refusal *no);
 /* Largest and smallest that a field takes, with the type's own bounds. */
 int64_t field_max(const struct field *f);
 
+/* The same of the length of an item of TEXTS. */
+int64_t item_min(const struct field *f);
+int64_t item_max(const struct field *f);
+
 /* What a text must be, when it is not: "an e-mail address"; NULL: it is. */
 const char *format_misses(enum format format, const char *text, size_t n);
 

@@ -134,6 +134,43 @@ test_read__clears_what_is_not_given(void **state)
 }
 
 
+struct labels {
+    struct texts  labels;
+};
+
+static const struct field labels[] = {
+    SHAPE(labels, "Labels"),
+    FIELD(labels, labels, TEXTS, .max = 9, .item_max = 3),
+    END_SHAPE
+};
+
+
+/* The list may have nine; of its items each has one to three letters. */
+static void
+test_read__bounds_the_letters_of_items(void **state)
+{
+    static const char  text[] = "{\"labels\":[\"ışı\",\"\",\"ışık\",\"a\"]}";
+    static const char  query[] = "ışı,ışık";
+    struct labels      into;
+    struct read        r = { .rc = -9 };
+
+    (void) state;
+    r.rc = shape_from_json(labels, &into, false, text, sizeof(text) - 1,
+                           &r.arena, &r.faults, NULL);
+    assert_string_equal(told(&r), "422 empty /labels/1, too_long /labels/2");
+    assert_string_equal(r.faults.v[1].detail,
+                        "must have at most 3 characters");
+    memset(&r.faults, 0, sizeof(r.faults));
+    assert_int_equal(shape_from_query(labels, &into, "labels", query,
+                                      strlen("ışı"), &r.arena, &r.faults), 0);
+    assert_int_equal(shape_from_query(labels, &into, "labels", query,
+                                      sizeof(query) - 1, &r.arena,
+                                      &r.faults), 1);
+    assert_string_equal(r.faults.v[0].code, "too_long");
+    arena_reset(&r.arena);
+}
+
+
 /* The sentence names the range that holds. */
 static void
 test_read__names_the_range_of_an_amount(void **state)
@@ -597,6 +634,7 @@ core_shape_read_tests(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read__fills_every_type),
         cmocka_unit_test(test_read__clears_what_is_not_given),
+        cmocka_unit_test(test_read__bounds_the_letters_of_items),
         cmocka_unit_test(test_read__names_the_range_of_an_amount),
         cmocka_unit_test(test_read__names_each_fault),
         cmocka_unit_test(test_read__says_where_the_syntax_breaks),

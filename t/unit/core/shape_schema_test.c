@@ -38,8 +38,7 @@ test_schema__of_a_body(void **state)
         "\"title\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":10,"
         "\"description\":\"What it is called.\"},"
         "\"note\":{\"type\":[\"string\",\"null\"],\"maxLength\":500},"
-        "\"status\":{\"type\":\"string\",\"enum\":[\"draft\",\"active\"],"
-        "\"maxLength\":500},"
+        "\"status\":{\"type\":\"string\",\"enum\":[\"draft\",\"active\"]},"
         "\"email\":{\"type\":\"string\",\"format\":\"email\","
         "\"maxLength\":500},"
         "\"weight\":{\"type\":\"integer\",\"minimum\":0,"
@@ -52,7 +51,8 @@ test_schema__of_a_body(void **state)
         "\"price\":{\"type\":[\"object\",\"null\"],"
         MONEY_OF(",\"minimum\":0,\"maximum\":9007199254740991") "},"
         "\"extra\":{\"title\":\"Any JSON\"},"
-        "\"tags\":{" ITEMS "3,\"items\":{\"type\":\"string\"}},"
+        "\"tags\":{" ITEMS "3,\"items\":{\"type\":\"string\","
+        "\"maxLength\":500}},"
         "\"groups\":{" ITEMS "1000,\"items\":{\"type\":\"string\","
         ID("grp") "}},"
         "\"parts\":{" ITEMS "3,\"items\":{\"$ref\":"
@@ -61,6 +61,26 @@ test_schema__of_a_body(void **state)
         "\"#/components/schemas/ToyPartInput\"}]},"
         "\"bare\":{\"type\":\"string\",\"format\":\"uuid\"}},"
         "\"required\":[\"title\"],\"additionalProperties\":false}");
+}
+
+
+static void
+test_schema__bounds_the_letters_of_items(void **state)
+{
+    static const struct field  labels[] = {
+        { .name = "Labels", .type = HEAD_OF_SHAPE, .size = 16 },
+        { .name = "labels", .type = TEXTS, .max = 9, .item_max = 3 },
+        END_SHAPE
+    };
+
+    (void) state;
+    check(SCHEMA_BODY, labels, "{\"type\":\"object\",\"properties\":{"
+        "\"labels\":{" ITEMS "9,\"items\":{\"type\":\"string\","
+        "\"minLength\":1,\"maxLength\":3}}},"
+        "\"additionalProperties\":false}");
+    check(SCHEMA_ANSWER, labels, "{\"type\":\"object\",\"properties\":{"
+        "\"labels\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}},"
+        "\"required\":[\"labels\"],\"additionalProperties\":false}");
 }
 
 
@@ -153,6 +173,7 @@ core_shape_schema_tests(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_schema__of_a_body),
+        cmocka_unit_test(test_schema__bounds_the_letters_of_items),
         cmocka_unit_test(test_schema__of_a_patch_requires_nothing),
         cmocka_unit_test(test_schema__of_an_answer_requires_all),
         cmocka_unit_test(test_schema__shows_what_an_answer_shows),

@@ -72,6 +72,8 @@ test_check__refuses_what_cannot_work(void **state)
           "shape Odd.yes: a BOOL has no none, so it cannot be null" },
         { BAD(FIELD(odd, n, INT, .format = EMAIL)),
           "shape Odd.n: format and one_of are for texts" },
+        { BAD(FIELD(odd, text, TEXT, .item_max = 5)),
+          "shape Odd.text: item_max is a length, and for TEXTS" },
         { BAD(FIELD(odd, text, TEXT, .prefix = "x")),
           "shape Odd.text: a prefix is a name, and for ids" },
         { BAD(FIELD(odd, id, UUID, .prefix = "")),
