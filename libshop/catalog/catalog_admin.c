@@ -10,6 +10,10 @@
     { .name = called, .type = TEXT, .at = AT(S, text.m, TEXT), ##__VA_ARGS__ }
 
 #define DESCRIPTION_MAX  65536
+#define DESCRIPTION_DOC                                                       \
+    "Harmless HTML is kept; at most 65,536 bytes and 2,000 tags, and as many "\
+    "bytes when it is cleaned"
+#define VALUE_MAX        255    /* of an option                              */
 
 static const char *const product_statuses[] = { "draft", "active", NULL };
 static const char *const all_statuses[] = {
@@ -30,7 +34,7 @@ const struct field wording[] = {
     FIELD(wording, slug, TEXT, .format = SLUG, .min = 1, .max = 255,
           .doc = "Made from the title when it is not given"),
     FIELD(wording, description, TEXT, .nullable = true, .format = HTML,
-          .max = DESCRIPTION_MAX),
+          .max = DESCRIPTION_MAX, .doc = DESCRIPTION_DOC),
     FIELD(wording, seo_title, TEXT, .nullable = true, .max = 255),
     FIELD(wording, seo_description, TEXT, .nullable = true, .max = 1000),
     END_SHAPE
@@ -45,7 +49,7 @@ static const struct field category_wording[] = {
     FIELD(wording, slug, TEXT, .format = SLUG, .min = 1, .max = 255,
           .doc = "Made from the name when it is not given"),
     FIELD(wording, description, TEXT, .nullable = true, .format = HTML,
-          .max = DESCRIPTION_MAX),
+          .max = DESCRIPTION_MAX, .doc = DESCRIPTION_DOC),
     FIELD(wording, seo_title, TEXT, .nullable = true, .max = 255),
     FIELD(wording, seo_description, TEXT, .nullable = true, .max = 1000),
     END_SHAPE
@@ -55,7 +59,7 @@ const struct field staff_option[] = {
     SHAPE(staff_option, "ProductOption"),
     FIELD(staff_option, id, UUID, .prefix = "opt", .internal = true),
     FIELD(staff_option, name, TEXT, .required = true, .min = 1, .max = 255),
-    FIELD(staff_option, values, TEXTS, .max = 250,
+    FIELD(staff_option, values, TEXTS, .max = 250, .item_max = VALUE_MAX,
           .doc = "In the order of showing; variants may bring more"),
     END_SHAPE
 };
@@ -65,7 +69,7 @@ const struct field staff_media[] = {
     FIELD(staff_media, id, UUID, .prefix = "med", .internal = true),
     FIELD(staff_media, url, TEXT, .required = true, .format = URL, .min = 1,
           .max = 2000),
-    FIELD(staff_media, alt, TEXT, .nullable = true, .max = 500),
+    FIELD(staff_media, alt, TEXT, .nullable = true, .max = 512),
     FIELD(staff_media, kind, TEXT, .one_of = media_kinds,
           .doc = "image when it is not given"),
     FIELD(staff_media, width, INT, .nullable = true, .min = 1,
@@ -77,7 +81,7 @@ const struct field staff_media[] = {
 
 /* What a body and a patch of a variant may set. */
 #define VARIANT_MEMBERS                                                       \
-    FIELD(staff_variant, options, TEXTS, .max = 3,                            \
+    FIELD(staff_variant, options, TEXTS, .max = 3, .item_max = VALUE_MAX,     \
           .doc = "A value of each option, in the options' order"),            \
     FIELD(staff_variant, sku, TEXT, .nullable = true, .format = SKU,          \
           .min = 1, .max = 255),                                              \
@@ -110,7 +114,8 @@ const struct field staff_variant[] = {
 /* What can be set with a product, be changed, and is shown. */
 #define PRODUCT_MEMBERS                                                       \
     WORDING(staff_product, description, "description", .nullable = true,      \
-            .format = HTML, .max = DESCRIPTION_MAX, .brief = true),           \
+            .format = HTML, .max = DESCRIPTION_MAX, .brief = true,            \
+            .doc = DESCRIPTION_DOC),                                          \
     WORDING(staff_product, seo_title, "seo_title", .nullable = true,          \
             .max = 255, .brief = true),                                       \
     WORDING(staff_product, seo_description, "seo_description",                \
@@ -119,7 +124,7 @@ const struct field staff_variant[] = {
           .max = 50, .brief = true, .doc = "By language"),                    \
     FIELD(staff_product, vendor, TEXT, .nullable = true, .max = 255),         \
     FIELD(staff_product, type, TEXT, .nullable = true, .max = 255),           \
-    FIELD(staff_product, tags, TEXTS, .max = 250),                            \
+    FIELD(staff_product, tags, TEXTS, .max = 250, .item_max = 255),           \
     FIELD(staff_product, media, LIST, .of = staff_media, .max = 250,          \
           .brief = true),                                                     \
     FIELD(staff_product, category_ids, UUIDS, .prefix = "cat", .max = 50,     \
@@ -188,7 +193,8 @@ const struct field staff_product_filter[] = {
     FIELD(staff_category, parent_id, UUID, .prefix = "cat",                   \
           .nullable = true, .doc = "Null at the top"),                        \
     WORDING(staff_category, description, "description", .nullable = true,     \
-            .format = HTML, .max = DESCRIPTION_MAX, .brief = true),           \
+            .format = HTML, .max = DESCRIPTION_MAX, .brief = true,            \
+            .doc = DESCRIPTION_DOC),                                          \
     WORDING(staff_category, seo_title, "seo_title", .nullable = true,         \
             .max = 255, .brief = true),                                       \
     WORDING(staff_category, seo_description, "seo_description",               \

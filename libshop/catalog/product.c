@@ -6,8 +6,6 @@
 
 #include "catalog/catalog_admin.sql.h"
 
-#define TAG_MAX  100
-
 
 /* --- reading ------------------------------------------------------------- */
 
@@ -77,21 +75,14 @@ is_there(const struct texts *list, size_t n, const char *text)
 }
 
 
-/* Not empty, not too long, none twice. */
+/* How long they are the shape has said. */
 static void
-texts_check(struct request *rq, const struct texts *list, const char *place,
-            size_t max)
+texts_check(struct request *rq, const struct texts *list, const char *place)
 {
     for (size_t i = 0; i < list->n; i++) {
-        size_t      n = strlen(list->v[i]);
-        const char *code = n == 0 ? "empty" : n > max ? "too_long"
-                           : is_there(list, i, list->v[i]) ? "duplicate"
-                                                           : NULL;
-
-        if (code != NULL)
-            fault(rq, text_of(rq, "%s/%zu", place, i), code,
-                  text_of(rq, "must be a text of 1 to %zu bytes that is not"
-                          " in the list already", max));
+        if (is_there(list, i, list->v[i]))
+            fault(rq, text_of(rq, "%s/%zu", place, i), "duplicate",
+                  "is in the list already");
     }
 }
 
@@ -105,7 +96,7 @@ options_check(struct request *rq, const struct staff_product *p)
 
     for (size_t i = 0; i < p->options.n; i++) {
         texts_check(rq, &o[i].values,
-                    text_of(rq, "/options/%zu/values", i), 255);
+                    text_of(rq, "/options/%zu/values", i));
         for (size_t j = 0; j < i; j++) {
             if (strcmp(o[i].name, o[j].name) == 0)
                 fault(rq, text_of(rq, "/options/%zu/name", i), "duplicate",
@@ -140,7 +131,7 @@ void
 product_check(struct request *rq, struct staff_product *p)
 {
     wordings_complete(rq, "title", &p->text, &p->translations);
-    texts_check(rq, &p->tags, "/tags", TAG_MAX);
+    texts_check(rq, &p->tags, "/tags");
     options_check(rq, p);
     variants_check(rq, p);
     media_check(rq, p);

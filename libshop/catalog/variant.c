@@ -101,21 +101,11 @@ variant_hold(struct request *rq, uuid id)
 /* --- writing ------------------------------------------------------------- */
 
 
-/* Values by name to values by id.  The shape bounds the number of a list's
- * texts, not their length; that is done here. */
+/* Values by name to values by id. */
 static const struct variant_values *
 find_values(struct request *rq, struct staff_variant *v)
 {
     const struct variant_values *found;
-
-    for (size_t i = 0; i < v->options.n; i++) {
-        size_t n = strlen(v->options.v[i]);
-
-        if (n < 1 || n > 255)
-            fault(rq, text_of(rq, "/options/%zu", i), "wrong_length",
-                  "must be a text of 1 to 255 bytes");
-    }
-    faults_check(rq);
 
     found = sql_variant_values(rq, v->product_id, v->options);
     if (found->n_options != (int64_t) v->options.n)

@@ -132,14 +132,20 @@ is_problem(post("$admin/products", {
     '/translations/tr/title', '/translations/xx1', '/media/0/url',
     '/variants/0/sku', '/variants/0/weight_grams', '/variants/0/status');
 is_problem(post("$admin/products", {
-    title => 'A', tags => ['a', '', 'a'],
+    title => 'A', tags => ['a', '', 'ç' x 256],
+    options => [{ name => 'Size', values => ['', 'ş' x 256] }],
+    variants => [{ options => [''] }, { options => ['y' x 300] }],
+}), 422, 'wrong_body', '/tags/1', '/tags/2', '/options/0/values/0',
+    '/options/0/values/1', '/variants/0/options/0', '/variants/1/options/0');
+is_problem(post("$admin/products", {
+    title => 'A', tags => ['a', 'b', 'a'],
     translations => { en => { title => 'A' }, tr => { title => '茶' } },
     options => [{ name => 'Size' }, { name => 'Size', values => ['S', 'S'] }],
     variants => [{ sku => 'X', options => ['S'] },
                  { sku => 'X', options => ['S', 'T'] },
                  { sku => 'Y', options => ['S', 'T'] }],
     media => [{ url => '/a' }, { url => '/a' }],
-}), 422, 'wrong_body', '/tags/1', '/tags/2', '/translations/en',
+}), 422, 'wrong_body', '/tags/2', '/translations/en',
     '/translations/tr/slug', '/options/1/name', '/options/1/values/1',
     '/variants/0/options', '/variants/1/sku', '/variants/2/options',
     '/media/1/url');

@@ -99,6 +99,12 @@ refused('one value of an option of its own product',
 refused('a variant still has the value',
         'DELETE FROM option_values WHERE id = ?', $s);
 
+# Tags: characters are counted, and those of each.
+my $tags = 'UPDATE products SET tags = ?::text[] WHERE id = ?';
+app($tags, ["\x{15f}" x 255, 'a' x 255, "\x{1f375}" x 255], $plain);
+refused('products_tag_length', $tags, ['a', "\x{15f}" x 256], $plain);
+app($tags, [], $plain);
+
 # Categories: paths follow moves, and no move makes a cycle.
 my $top = make_category('top');
 my $middle = make_category('middle', $top);

@@ -410,6 +410,51 @@ refuses("$short\nx,X,,1,more\n", 'more fields than headings',
         [2, undef, qr/more fields/]);
 
 
+# --- at every maximum ------------------------------------------------------
+
+# What the import takes can be edited: the interface has the same bounds.
+my %most = (
+    'Handle' => 'ş' x 255, 'Title' => 'ş' x 255,
+    'Body (HTML)' => 'ş' x 32768, 'Vendor' => 'ğ' x 255, 'Type' => 'ü' x 255,
+    'Tags' => '"' . join(',', 1 .. 249, 'ç' x 255) . '"',
+    'Option1 Name' => 'ö' x 255, 'Option1 Value' => 'ı' x 255,
+    'Option2 Name' => '茶' x 255, 'Option2 Value' => '杯' x 255,
+    'Variant SKU' => 'İ' x 255, 'Variant Barcode' => 'Ğ' x 255,
+    'Variant Grams' => 100_000_000, 'Variant Price' => '90071992547409.90',
+    'Variant Compare At Price' => '90071992547409.91',
+    'Image Src' => 'https://x.test/' . 'ş' x 1985, 'Image Position' => 10_000,
+    'Image Alt Text' => 'ş' x 512, 'SEO Title' => 'ş' x 255,
+    'SEO Description' => 'ş' x 1000, 'Status' => 'draft',
+);
+imports("$full\n" . join(',', map { $most{$_} // '' } split /,/, $full) . "\n",
+        'a product at every maximum');
+my $at = '/api/admin/v1/products/' . told()->[-1][2];
+as_key(qw(products.read products.write));
+my $most = ok_json(patch($at, { status => 'active' }, 'If-Match' => '*'), 200,
+                   'it can be put on sale');
+is(length $most->{$_->[0]}, $_->[1], "$_->[0] is whole")
+    for ['title', 255], ['description', 32768], ['vendor', 255],
+        ['type', 255], ['seo_title', 255], ['seo_description', 1000];
+is(length $most->{tags}[-1], 255, 'and so is the longest tag');
+
+# Whoever sends back what was read changes nothing.
+$most = ok_json(patch($at, {
+    (map { $_ => $most->{$_} } qw(title description vendor type tags seo_title
+                                  seo_description)),
+    media => [map { my %m = %$_; delete $m{id}; \%m } @{ $most->{media} }],
+}, 'If-Match' => '*'), 200, 'all of it can be sent back');
+my ($only) = @{ $most->{variants} };
+my $of = "/api/admin/v1/variants/$only->{id}";
+is(length $only->{options}[1], 255, 'the values of its variant, too');
+ok_json(patch($of, { sku => 'MOST' }, 'If-Match' => '*'), 200,
+        'its variant can have another SKU');
+ok_json(patch($of, { map { $_ => $only->{$_} }
+                     qw(options sku barcode weight_grams) },
+              'If-Match' => '*'), 200, 'and be sent back as it was');
+$heard = sql_value('SELECT max(id) FROM outbox');
+as_nobody();
+
+
 # --- wrong cells -----------------------------------------------------------
 
 my $bytes = "$full\n";
