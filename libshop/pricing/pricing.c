@@ -47,8 +47,9 @@ const struct field price_list_patch[] = {
 };
 
 #define PRICE_MEMBERS                                                         \
-    FIELD(price, compare_at, INT, .nullable = true,                           \
-          .doc = "Former or recommended price, in minor units"),              \
+    FIELD(price, compare_at, INT, .nullable = true, .min = 1,                 \
+          .doc = "Former or recommended price, in minor units; above the "    \
+                 "price"),                                                    \
     FIELD(price, min_quantity, INT, .min = 1, .max = 1000000,                 \
           .doc = "Holds from this quantity on; 1 when it is not given"),      \
     FIELD(price, valid_from, STAMP, .nullable = true),                        \
