@@ -38,7 +38,7 @@ const struct field stream_query[] = {
     FIELD(stream_query, after, INT, .min = 0,
           .doc = "The last event that is known; Last-Event-ID comes first. "
                  "From now on when neither is given"),
-    FIELD(stream_query, types, TEXTS, .max = 20,
+    FIELD(stream_query, types, TEXTS, .max = 20, .item_max = 81,
           .doc = "Such as product.created, or product.* for all of these"),
     END_SHAPE
 };
