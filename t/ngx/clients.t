@@ -19,7 +19,8 @@ my $shop = start_shop(
     http    => 'shop_deadline 10s; send_timeout 1s; client_header_timeout 1s;'
              . 'gzip on; gzip_types application/json; gzip_min_length 1;'
              . 'gzip_vary on;',
-    server  => "listen 127.0.0.1:$narrow sndbuf=8k;");
+    server  => "listen 127.0.0.1:$narrow sndbuf=8k;\n"
+             . 'access_log access.log;');
 my ($worker) = workers();
 
 sql(<<'SQL');
@@ -36,6 +37,14 @@ SELECT 'product', p.id, 'en', c.id, 'slug-' || p.handle
 SQL
 
 my $get = "GET /api/v1/store HTTP/1.1\r\nHost: x\r\n\r\n";
+
+# How often the access log has it that nobody waited for the answer.
+sub unanswered {
+    my ($method) = @_;
+
+    return scalar(() = read_file("$shop->{dir}/access.log")
+                  =~ /"$method \S+ HTTP\S+" 499 /g);
+}
 
 sub counter {
     return status()->{counters}{ $_[0] };
@@ -100,6 +109,7 @@ get('/api/v1/store');
 $left = counter('detached_total');
 pg_freeze();
 my $half = new_connection();
+my $unanswered = unanswered('GET');
 $half->write($get);
 wait_for(sub { live() == 1 });
 $half->half_close;
@@ -109,6 +119,28 @@ like($@, qr/closed without an answer/, 'and gets no answer');
 is(counter('detached_total') - $left, 1, 'it was noticed');
 pg_thaw();
 nothing_left('half closed');
+is(unanswered('GET'), $unanswered + 1, 'the log has it as 499');
+
+# What a writer has asked for is done.
+my $key = as_key('products.write');
+sql('BEGIN');
+sql('LOCK TABLE products IN EXCLUSIVE MODE');
+($left, $unanswered) = (counter('detached_total'), unanswered('POST'));
+$half = new_connection();
+$half->send('POST', '/api/admin/v1/products',
+            { 'content-type' => 'application/json',
+              authorization => "Bearer $key" },
+            '{"title":"Half"}');
+wait_for(sub { live() == 1 });
+$half->half_close;
+wait_for(sub { counter('detached_total') > $left }, 'it was noticed');
+sql('ROLLBACK');
+nothing_left('a writer, half closed');
+is(sql_value("SELECT count(*) FROM product_i18n WHERE title = 'Half'"), 1,
+   'a write is done, once, though nobody waits for its answer');
+ok(!eval { $half->read_response('POST') }, 'which is not sent');
+is(unanswered('POST'), $unanswered + 1, 'the log has that as 499, too');
+as_nobody();
 
 # --- they read slowly, or not at all ---
 
