@@ -41,6 +41,12 @@ for my $file (glob top_folder() . '/t/script/*.sed') {
     ($status, $said) = run("script-$bug", 1, 2_000);
     isnt($status, 0, "$why: found") or diag($said);
     note($said);
+
+    # Its seed alone shows it again, at the same step, each time.
+    my ($found) = $said =~ /^seed (\d+), step [1-9]\d*: /;
+    ok($found, 'with its seed and step') or next;
+    is_deeply([run("script-$bug", $found, 1)], [$status, $said],
+              'which shows it again') for 1, 2;
 }
 
 done_testing();

@@ -80,25 +80,32 @@ broken(const char *format, ...)
 }
 
 
+/* Returns the end of what was written; for signals, where stdio is not. */
+static char *
+put_number(char *p, unsigned long long n)
+{
+    unsigned long long unit = 1;
+
+    while (n / unit >= 10)
+        unit *= 10;
+    for (; unit != 0; unit /= 10)
+        *p++ = (char) ('0' + n / unit % 10);
+
+    return p;
+}
+
+
 static void
 crashed(int signal)
 {
-    static const char  why[] = ": the shop crashed\n";
-    char               text[32] = "seed ";
-    size_t             n = 5, digits = 1;
+    char  text[80] = "seed ";
+    char *p = put_number(text + 5, seed);
 
-    for (unsigned long long i = seed; i >= 10; i /= 10)
-        digits++;
-    for (size_t i = 0; i < digits; i++) {
-        unsigned long long rest = seed;
-
-        for (size_t k = i + 1; k < digits; k++)
-            rest /= 10;
-        text[n++] = (char) ('0' + rest % 10);
-    }
     (void) signal;
-    if (write(1, text, n) > 0 && write(1, why, sizeof(why) - 1) > 0)
-        _exit(2);
+    p = put_number(stpcpy(p, ", step "), steps);
+    p = stpcpy(p, ": the shop crashed\n");
+    if (write(1, text, (size_t) (p - text)) < 0)
+        _exit(3);
     _exit(2);
 }
 
@@ -455,8 +462,9 @@ main(int argc, char **argv)
                        && seconds() - began < limit; seed++)
         run();
     took = seconds() - began;
-    printf("%llu runs from seed %llu: %llu steps, %llu requests; %.0f runs "
-           "and %.0f steps a second\n", seed - first, first, n_steps, asked,
+    printf("%llu runs from seed %llu, each one order of things: %llu steps, "
+           "each one thing that happens, and %llu requests; %.0f runs, that "
+           "is %.0f steps, a second\n", seed - first, first, n_steps, asked,
            (double) (seed - first) / took, (double) n_steps / took);
 
     return 0;
