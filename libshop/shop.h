@@ -275,13 +275,15 @@ typedef struct shop_conf {
 
     uint32_t    stream_connections;     /* of exports, one each             */
     uint32_t    heartbeat_ms;   /* a sign of life on a stream of events     */
+    uint32_t    slow_ms;        /* a statement that takes longer is logged;
+                                   0: none is                               */
 } shop_conf_t;
 
 #define SHOP_CONF_INIT {                                                      \
     sizeof(shop_conf_t), NULL, NULL, NULL, 0, 0, 0, 1,                        \
     60000, 5000, 250, 4096, 65536, 1, 2, 4, 256,                              \
     { { NULL, 0 }, { NULL, 0 } }, 0, { { 0, 0 }, { 0, 0 }, { 0, 0 } }, 0,     \
-    2, 20000                                                                  \
+    2, 20000, 500                                                             \
 }
 
 

@@ -76,6 +76,7 @@ static ngx_command_t  commands[] = {
 
     VALUE("shop_deadline", shop.deadline_ms, TIME, 100, HOUR),
     VALUE("shop_overload", shop.overload_ms, TIME, 0, 60000),
+    VALUE("shop_slow_statement", shop.slow_ms, TIME, 0, HOUR),
     VALUE("shop_drain_time", drain_time, TIME, 0, 60000),
     VALUE("shop_max_coroutines", shop.max_coroutines, NUMBER, 16, 65536),
     VALUE("shop_stack_size", shop.stack_size, SIZE, 32 * KB, 1024 * KB),
@@ -113,7 +114,8 @@ static const size_t  values[] = {
     offsetof(shop_conf_t, tx_connections),
     offsetof(shop_conf_t, tx_queue),
     offsetof(shop_conf_t, stream_connections),
-    offsetof(shop_conf_t, heartbeat_ms)
+    offsetof(shop_conf_t, heartbeat_ms),
+    offsetof(shop_conf_t, slow_ms)
 };
 
 #define N_VALUES             (sizeof(values) / sizeof(values[0]))

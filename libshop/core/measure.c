@@ -12,6 +12,9 @@
 #include "core/text.h"
 #include "core/worker.h"
 
+#define ID_SHOWN    64          /* as long as the module lets ids be         */
+#define SLOW_LINES  20          /* a second, of a worker                     */
+
 /* How a kind of caller is called, and how its ids begin where they are shown;
  * NULL: it has none. */
 static const struct {
@@ -106,6 +109,64 @@ measure_answer(struct request *rq, shop_answer_t *a, char *caller_id)
 
     if (rq->route != NULL)
         count(rq->shop, rq->match.id, a, !rq->stream.open);
+}
+
+
+/* Where no nginx has looked at it an id may be anything, and a log's line must
+ * stay one.  What a host lent for a request is gone with its answer. */
+static const char *
+id_shown(const struct request *rq, char text[ID_SHOWN + 1])
+{
+    shop_str_t id = rq->in->request_id;
+    size_t     n = id.len < ID_SHOWN ? id.len : ID_SHOWN;
+
+    if (n == 0 || (rq->coro == NULL && rq->in != &rq->own))
+        return "-";
+
+    for (size_t i = 0; i < n; i++)
+        text[i] = id.data[i] > ' ' && id.data[i] < 0x7f ? id.data[i] : '?';
+    text[n] = '\0';
+
+    return text;
+}
+
+
+/* While PostgreSQL stands still everything is slow, and the log need not say
+ * it a thousand times; the counter does. */
+static bool
+may_be_told(struct shop *shop, uint64_t now_us)
+{
+    struct slow *s = &shop->slow;
+
+    if (s->second != now_us / 1000000) {
+        s->second = now_us / 1000000;
+        s->lines = 0;
+    }
+
+    return s->lines++ < SLOW_LINES;
+}
+
+
+/* The statement is named, and its parameters are not: they may be secrets. */
+void
+measure_statement(struct request *rq, const char *name, uint64_t since_us,
+                  bool answered)
+{
+    struct shop *shop = rq->shop;
+    char         id[ID_SHOWN + 1];
+    uint64_t     now = shop_env.mono_us();
+
+    if (shop->conf.slow_ms == 0
+        || now - since_us <= shop->conf.slow_ms * UINT64_C(1000))
+        return;
+
+    COUNT(shop, SLOW, 1);
+    if (!may_be_told(shop, now))
+        return;
+    shop_log(shop, SHOP_LOG_WARN, "slow statement %s: %s %llu us, %s %s, "
+             "request %s", name, answered ? "took" : "given up after",
+             (unsigned long long) (now - since_us),
+             method_name(rq->route->method), rq->route->path, id_shown(rq, id));
 }
 
 

@@ -232,6 +232,9 @@ bool etag_known(shop_str_t if_none_match, shop_str_t etag);
 /* --- what logs and metrics are told (measure.c) --- */
 #define CALLER_ID  17           /* room for a digest's text, with its NUL    */
 void measure_answer(struct request *rq, shop_answer_t *a, char *caller_id);
+/* One that was sent then has its answer, or is not waited for any more. */
+void measure_statement(struct request *rq, const char *name,
+                       uint64_t since_us, bool answered);
 void measure_hit(struct shop *shop, const struct match *m, shop_answer_t *a,
                  uint64_t start_us);
 

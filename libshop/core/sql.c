@@ -18,6 +18,8 @@
 struct running {
     struct db_wait   wait;
     struct request  *rq;
+    const char      *name;
+    uint64_t         since_us;
     const char      *values[PARAMS_MAX];
     unsigned         slot;
 };
@@ -79,6 +81,7 @@ wake(struct db_wait *w)
 {
     struct running *r = w->ctx;
 
+    measure_statement(r->rq, r->name, r->since_us, true);
     request_wake(r->rq);
 }
 
@@ -88,8 +91,10 @@ forget(void *data)
 {
     struct running *r = data;
 
-    if (r->wait.entry != NULL)
+    if (r->wait.entry != NULL) {
+        measure_statement(r->rq, r->name, r->since_us, false);
         db_forget(&r->wait);
+    }
     if (r->wait.result != NULL)
         PQclear(r->wait.result);
 }
@@ -141,7 +146,9 @@ sql_start(struct request *rq, struct query *q, const struct stmt *st,
     r->slot = call.slot;
     r->wait.wake = wake;
     r->wait.ctx = r;
+    r->name = st->name;
     send(rq, st, &call, &r->wait);
+    r->since_us = shop_env.mono_us();
 }
 
 
@@ -285,6 +292,7 @@ sql_each(struct request *rq, struct query *q, const struct stmt *st,
          const void *in, const struct arg *args)
 {
     struct reading *r = alloc(rq, sizeof(*r));
+    uint64_t        since = shop_env.mono_us();
 
     if (sql_bind(st, in, args, asker(rq, st), &rq->attempt, r->values,
                  &r->call) != 0
@@ -296,6 +304,7 @@ sql_each(struct request *rq, struct query *q, const struct stmt *st,
     r->rows.wake = rows_wake;
     request_on_loop(rq, rows_open, r);
     rows_wait(rq, q);
+    measure_statement(rq, st->name, since, true);
     arena_mark(&rq->attempt, &r->mark);
 }
 

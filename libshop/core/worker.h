@@ -34,6 +34,11 @@ struct sighting {               /* of a caller, by this worker               */
     uint64_t  ms;
 };
 
+struct slow {                   /* statements, as the log was told of them   */
+    uint64_t  second;           /* the present one                           */
+    unsigned  lines;            /* within it                                 */
+};
+
 struct shop {
     shop_conf_t               conf;     /* strings are its own               */
     const shop_host_ops_t    *ops;
@@ -49,6 +54,7 @@ struct shop {
     struct settings           settings;
     struct poller             poller;
     struct overload           overload;
+    struct slow               slow;
     struct background         background;
     struct backlog            backlog;
     struct hub                hub;

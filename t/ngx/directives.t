@@ -98,6 +98,8 @@ my @numbers = (
       'must be a time from 100ms to 3600000ms' ],
     [ shop_overload         => '0', '60s', '-1', '61s',
       'must be a time from 0ms to 60000ms' ],
+    [ shop_slow_statement   => '0', '3600s', '-1', '3601s',
+      'must be a time from 0ms to 3600000ms' ],
     [ shop_drain_time       => '0', '60s', '-1', '61s',
       'must be a time from 0ms to 60000ms' ],
     [ shop_cache_stale      => '0', '1d', '-1', '86401s',
@@ -273,13 +275,13 @@ for my $name (@there) {
 # A bound or a default in the page is the module's.
 my %default;
 my ($init, $last) = read_file("$top/libshop/shop.h")
-    =~ /define SHOP_CONF_INIT \{(.*?)\{ \{.*?(\d+, \d+)\s*\\\n\}/s;
+    =~ /define SHOP_CONF_INIT \{(.*?)\{ \{.*?(\d+, \d+, \d+)\s*\\\n\}/s;
 @default{qw(shop_cache_stale shop_deadline shop_overload
             shop_max_coroutines shop_stack_size shop_read_connections
             shop_slow_connections shop_tx_connections shop_tx_queue)}
     = ($init =~ /\d+/g)[-9 .. -1];
-@default{qw(shop_stream_connections shop_stream_heartbeat)}
-    = $last =~ /\d+/g;
+@default{qw(shop_stream_connections shop_stream_heartbeat
+            shop_slow_statement)} = $last =~ /\d+/g;
 for (@numbers) {
     my ($name, $low, $high) = @$_;
     my ($default, $from, $to) = $page =~ /^\#\#\#\ $name\n\n

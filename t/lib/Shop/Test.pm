@@ -189,6 +189,7 @@ sub nginx_conf {
         shop_background => $shop->{background} ? 'on' : 'off',
         shop_cache_zone => '16m',
         shop_overload   => 0,           # a test waits, however loaded it is
+        shop_slow_statement => 0,
         shop_database   => '"' . database_url('shop_app',
                                               $shop->{database_host}) . '"',
         shop_secret     => "cursor $dir/cursor.secret",
