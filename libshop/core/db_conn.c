@@ -14,7 +14,7 @@
 #include "core/worker.h"
 
 #define BACKOFF_MIN_MS  50
-#define BACKOFF_MAX_MS  5000
+#define BACKOFF_MAX_MS  2000      /* so soon is a server found that is back  */
 #define CONNECT_MAX_MS  5000      /* libpq itself knows no bound here */
 
 /* PostgreSQL ends a statement after its lane's statement_timeout; when not a

@@ -185,6 +185,35 @@ without_a_server_reads_are_refused(void **state)
 }
 
 
+/* However long it was away: each two seconds there is another attempt. */
+static void
+a_server_that_is_back_is_found_soon(void **state)
+{
+    struct fixture f;
+    struct db_wait w = { .wake = wake, .ctx = &f };
+    char           dir[] = "/tmp/shXXXXXX", conninfo[64];
+
+    (void) state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(conninfo, sizeof(conninfo), "host=%s", dir);
+    assert_int_equal(open_with(&f, conninfo), SHOP_OK);
+    db_read(f.db, LANE_READ, &call, &w);
+    while (f.woken == 0)
+        harness_turn(&f.host);
+
+    for (unsigned i = 0; i < 20; i++) {
+        uint64_t failed = f.count[COUNT_DB_FAILURES];
+
+        f.host.ahead_ms += 2000;
+        for (unsigned n = 0; n < 3; n++)
+            harness_turn(&f.host);
+        assert_true(f.count[COUNT_DB_FAILURES] > failed);
+    }
+    db_close(f.db);
+    rmdir(dir);
+}
+
+
 static void
 the_queue_is_bounded(void **state)
 {
@@ -222,6 +251,7 @@ core_db_tests(void)
         cmocka_unit_test(every_host_of_a_list_counts),
         cmocka_unit_test(environment_and_services_count),
         cmocka_unit_test(without_a_server_reads_are_refused),
+        cmocka_unit_test(a_server_that_is_back_is_found_soon),
         cmocka_unit_test(the_queue_is_bounded),
     };
 
