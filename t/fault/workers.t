@@ -14,6 +14,10 @@ use POSIX ();
 use Shop::Fault;
 use Shop::Test;
 use Shop::Writers;
+use Time::HiRes qw(time);
+
+# A second, and as much again where others have the processors.
+use constant SOON => 2;
 
 my $kills = torture() ? 200 : 10;
 my $zonecheck = "$ENV{SHOP_BUILD}/zonecheck";
@@ -92,6 +96,7 @@ like(zone(), qr/^ok/, 'the shared memory is whole');
 writers_start(6, torn => 1);
 readers_start();
 my $bad = 0;
+my @there;                              # after so long
 for my $n (1 .. $kills) {
     my $asked = status()->{counters}{requests_total};
     my @workers = wait_for(sub { my @w = workers(); @w == 2 && \@w })->@*;
@@ -99,13 +104,20 @@ for my $n (1 .. $kills) {
 
     wait_for(sub { status()->{counters}{requests_total} > $asked + 50 },
              'all ask');
+    my $since = time;
     kill KILL => $pid;
     wait_for(sub { 2 == grep { $_ != $pid } workers() }, 'another worker');
+    push @there, time - $since;
     my $zone = zone();
     $bad++ if $zone !~ /^ok/;
     diag($zone) if $zone !~ /^ok/;
 }
 is($bad, 0, 'and after each kill');
+@there = sort { $a <=> $b } @there;
+diag(sprintf 'another worker after %.2f s, at most %.2f', $there[@there / 2],
+     $there[-1]);
+cmp_ok($there[-1], '<=', SOON, 'another worker was there at once')
+    if torture();
 committed_more(10);
 my %count = writers_stop();
 my %read = readers_stop();
