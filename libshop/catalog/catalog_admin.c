@@ -314,6 +314,21 @@ const struct field variant_values[] = {
     END_SHAPE
 };
 
+const struct field product_place[] = {
+    SHAPE(product_place, "AdminProductPlace"),
+    FIELD(product_place, after, UUID, .prefix = "prod", .nullable = true,
+          .doc = "Behind this product of the category; null: the first"),
+    FIELD(product_place, before, UUID, .prefix = "prod", .nullable = true,
+          .doc = "Before this one; null: the last"),
+    END_SHAPE
+};
+
+const struct field product_placed[] = {
+    SHAPE(product_placed, "ProductPlaced"),
+    FIELD(product_placed, moved, INT),
+    END_SHAPE
+};
+
 const struct field category_held[] = {
     SHAPE(category_held, "CategoryHeld"),
     FIELD(category_held, id, UUID),
@@ -362,6 +377,9 @@ const struct problem variant_archived = {
 const struct problem variant_not_archived = {
     409, "variant_not_archived", "The variant is not archived.",
 };
+const struct problem unknown_product = {
+    422, "unknown_product", "There is no such product here.",
+};
 const struct problem category_cycle = {
     409, "category_cycle", "A category cannot be moved below itself.",
 };
@@ -388,6 +406,7 @@ const struct constraint catalog_constraints[] = {
     { "category_i18n_locale_fkey", &unknown_language, "" },
     { "product_categories_category_id_fkey", &unknown_category,
       "/category_ids" },
+    { "product_categories_beside", &unknown_product, "" },
     { "variants_sku", &sku_taken, "/sku" },
     { "variants_option_key", &combination_taken, "/options" },
     { "variants_media", &unknown_media, "/media_id" },

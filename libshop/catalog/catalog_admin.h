@@ -156,6 +156,18 @@ struct variant_values {
     int64_t       n_variants;
 };
 
+/* Where a product shall stand in a category: one of the two. */
+struct product_place {
+    uuid          after;        /* none: at the start                        */
+    uuid          before;       /* none: at the end                          */
+};
+
+/* How many products have another place in their category; none: it is not in
+ * the category. */
+struct product_placed {
+    int64_t       moved;
+};
+
 struct category_held {
     uuid          id;
     const char   *status;
@@ -181,6 +193,8 @@ extern const struct field export_terms[];
 extern const struct field export_row[];
 extern const struct field product_held[];
 extern const struct field variant_values[];
+extern const struct field product_place[];
+extern const struct field product_placed[];
 extern const struct field category_held[];
 
 extern const struct route catalog_admin_routes[];
@@ -199,6 +213,7 @@ extern const struct problem too_many_variants;
 extern const struct problem variant_is_only;
 extern const struct problem variant_archived;
 extern const struct problem variant_not_archived;
+extern const struct problem unknown_product;
 extern const struct problem category_cycle;
 extern const struct problem category_too_deep;
 extern const struct problem category_has_children;
@@ -274,6 +289,11 @@ void category_update(struct request *rq, struct staff_category *c,
 void category_move(struct request *rq, struct staff_category *c,
                    uuid old_parent);
 void category_archive(struct request *rq, const struct staff_category *c);
+
+/* Behind or before another product of the category; 404 when it has not this
+ * one. */
+void category_place(struct request *rq, uuid category, uuid product,
+                    const struct product_place *place);
 void category_restore(struct request *rq, const struct staff_category *c);
 
 #endif

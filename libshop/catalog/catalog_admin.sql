@@ -347,6 +347,33 @@ SELECT category_id AS id FROM gone
  UNION ALL
 SELECT category_id FROM made;
 
+-- --- a category's products ---
+
+-- sql_category_products(owner uuid, channel uuid, after_position text,
+--     after_id text, limit int) many struct staff_product
+-- Those that it has itself, in the order of their places.
+SELECT p.id, p.status, t.title, s.slug, p.vendor, p.type, p.tags, p.version,
+       p.created_at, p.updated_at, p.published_at, p.archived_at,
+       ARRAY[pc.position, p.id::text]::text AS page_key
+  FROM (SELECT product_id, position FROM product_categories
+         WHERE category_id = :owner
+--? after_id
+           AND (position, product_id)
+               > (:after_position::text, :after_id::uuid)
+--.
+         ORDER BY position, product_id
+         LIMIT :limit) pc
+  JOIN products p ON p.id = pc.product_id
+  JOIN locales l ON l.is_default
+  LEFT JOIN product_i18n t ON t.product_id = p.id AND t.locale = l.code
+  LEFT JOIN slugs s ON s.kind = 'product' AND s.owner_id = p.id
+       AND s.locale = l.code AND s.channel_id = :channel
+ ORDER BY pc.position, p.id;
+
+-- sql_product_place(category uuid, product uuid, beside uuid, before bool)
+--     maybe struct product_placed
+SELECT product_place(:category, :product, :beside, :before) AS moved;
+
 -- --- variants ---
 
 -- sql_staff_variants(owner uuid, after_position text, after_id text,

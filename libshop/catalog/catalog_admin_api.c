@@ -349,6 +349,49 @@ restore_category(struct request *rq)
 }
 
 
+/* GET /categories/:category/products: its own, drafts too, as they are sorted
+ * here; what lies below is sorted there. */
+static void
+category_product_list(struct request *rq)
+{
+    const struct page    *p = page(rq);
+    bool                  more = p->after.n == 2;
+    uuid                  id = path_id(rq, "category", "cat");
+    struct query          category, list;
+    struct staff_product *rows;
+    size_t                n;
+
+    start_staff_category(rq, &category, id, caller(rq)->channel_id);
+    start_category_products(rq, &list, id, caller(rq)->channel_id,
+                            more ? p->after.v[0] : NULL,
+                            more ? p->after.v[1] : NULL, p->limit);
+    if (rows_staff_category(rq, &category) == NULL)
+        fail(rq, &not_found);
+    rows = rows_category_products(rq, &list, &n);
+    reply_page(rq, staff_product, rows, n);
+}
+
+
+/* POST /categories/:category/products/:product/move: says all of the place and
+ * names a neighbour, not a number, so it needs no version. */
+static void
+move_category_product(struct request *rq)
+{
+    const struct product_place *in = body(rq, product_place);
+    uuid                        category = path_id(rq, "category", "cat");
+    uuid                        id = path_id(rq, "product", "prod");
+
+    if (!request_has(rq, "after") && !request_has(rq, "before"))
+        fault(rq, "/after", "required", "must be given, or before");
+    if (request_has(rq, "after") && request_has(rq, "before"))
+        fault(rq, "/before", "excluded", "cannot stand beside after");
+    faults_check(rq);
+
+    category_place(rq, category, id, in);
+    reply_none(rq);
+}
+
+
 /* --- routes -------------------------------------------------------------- */
 
 static const struct problem *const product_problems[] = {
@@ -372,6 +415,10 @@ static const struct problem *const category_problems[] = {
 };
 static const struct problem *const category_step_problems[] = {
     &category_has_children, &category_archived, &category_not_archived, NULL
+};
+
+static const struct problem *const place_problems[] = {
+    &unknown_product, &category_archived, NULL
 };
 
 static const struct problem *const table_problems[] = {
@@ -459,5 +506,13 @@ const struct route catalog_admin_routes[] = {
       MAY(categories_write), TX | ONCE, .view = staff_category,
       .problems = category_step_problems,
       .summary = "Bring an archived category back" },
+    { GET, ADMIN "/categories/:category/products", category_product_list,
+      MAY(categories_read), PAGED | BRIEF, .view = staff_product,
+      .sorts = position_sorts,
+      .summary = "The products of a category itself, as they are sorted" },
+    { POST, ADMIN "/categories/:category/products/:product/move",
+      move_category_product, MAY(categories_write), TX | ONCE, .status = 204,
+      .body = product_place, .problems = place_problems,
+      .summary = "Move a product within a category" },
     END_ROUTES
 };

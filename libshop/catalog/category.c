@@ -206,3 +206,45 @@ category_restore(struct request *rq, const struct staff_category *c)
     category_touch(rq, c->id);
     category_event(rq, "category.restored", c->id, c->parent_id);
 }
+
+
+/* --- its products -------------------------------------------------------- */
+
+
+/* Whose lists change.  The category itself is as it was: whoever edits its
+ * texts meanwhile is not in the way. */
+static void
+place_told(struct request *rq, uuid category, uuid product)
+{
+    touch_id(rq, "product", product);
+    touch_id(rq, "category", category);
+    touch(rq, "products");
+    emit(rq, "category.sorted", id_of(rq, "cat", category),
+         text_of(rq, "{\"product_id\":\"%s\"}",
+                 id_of(rq, "prod", product)));
+}
+
+
+/* The category's lock is that of its places: of two that sort at once the
+ * second sees what the first did. */
+void
+category_place(struct request *rq, uuid category, uuid product,
+               const struct product_place *place)
+{
+    bool                         before = request_has(rq, "before");
+    const struct category_held  *c = sql_category_hold(rq, category);
+    const struct product_placed *done;
+
+    if (c == NULL)
+        fail(rq, &not_found);
+    if (strcmp(c->status, "archived") == 0)
+        fail(rq, &category_archived);
+
+    within(rq, before ? "/before" : "/after");
+    done = sql_product_place(rq, category, product,
+                             before ? place->before : place->after, before);
+    if (done->moved == INT_NONE)
+        fail(rq, &not_found);
+    if (done->moved > 0)
+        place_told(rq, category, product);
+}

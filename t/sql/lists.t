@@ -20,6 +20,11 @@ sql_as('postgres', "ALTER DATABASE $db SET $_")
         'auto_explain.log_min_duration = 0', 'auto_explain.log_analyze = on',
         'auto_explain.log_buffers = on', 'auto_explain.log_timing = off';
 
+# A category that most products are in, sorted there as nowhere else.
+sql("INSERT INTO categories (id, parent_id, path, handle)
+     VALUES ('00000000-0000-7000-8000-0000000000c1', NULL, '{}', 'most')");
+my ($most) = map { $_->{id} } @{ get('/api/v1/categories')->{json}{data} };
+
 # Products from the first to the last of these, as an import would leave them:
 # triggers sleep, and the read models are made at the end.
 sub load {
@@ -38,6 +43,11 @@ END
         q{INSERT INTO slugs (kind, owner_id, locale, slug)
           SELECT 'product', id, 'en', handle FROM products
           ON CONFLICT DO NOTHING},
+        q{INSERT INTO product_categories (product_id, category_id, position)
+          SELECT p.id, c.id, 'W' || lpad((substr(p.handle, 7)::int * 37 % 999)
+                                         ::text, 3, '0')
+            FROM products p, categories c
+           WHERE substr(p.handle, 7)::int % 4 > 0 ON CONFLICT DO NOTHING},
         q{INSERT INTO media (product_id, url)
           SELECT id, '/media/1.svg' FROM products ON CONFLICT DO NOTHING},
         q{INSERT INTO variants (product_id) SELECT id FROM products
@@ -78,7 +88,9 @@ for my $n (FEW, MANY) {
     wait_for(sub { get('/readyz')->{status} == 200 }, 'connected again');
 
     for my $sort ('position', 'newest', 'price', '-price', 'name') {
-        for my $filter ('', '&tag=tag-1', '&vendor=Maker%203') {
+        for my $filter ('', '&tag=tag-1', '&vendor=Maker%203',
+                        "&category=$most")
+        {
             my $query = "sort=$sort$filter";
             my ($first, $page) = plan_of($query);
             my ($next) = plan_of("$query&cursor=$page->{next_cursor}");

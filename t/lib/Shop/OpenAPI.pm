@@ -33,8 +33,11 @@ my %kind = (
     variant  => ['var',   "SELECT min(v.id::text) FROM variants v
                              JOIN products p ON p.id = v.product_id
                             WHERE p.status = 'active'"],
-    category => ['cat',   "SELECT min(id::text) FROM categories
-                            WHERE status = 'active'"],
+    category => ['cat',   "SELECT min(category_id::text)
+                             FROM product_categories
+                            WHERE product_id = (SELECT min(id::text)::uuid
+                                                  FROM products
+                                                 WHERE status = 'active')"],
     list     => ['plist', "SELECT id FROM price_lists WHERE code = 'default'"],
     price    => ['price', "SELECT min(id::text) FROM prices
                             WHERE currency = 'EUR'"],
@@ -148,6 +151,8 @@ my %body = (
     "POST $admin/categories" => sub { { name => $_[0] } },
     "PATCH $admin/categories/{category}" => sub { { name => $_[0] } },
     "POST $admin/categories/{category}/move" => sub { { parent_id => undef } },
+    "POST $admin/categories/{category}/products/{product}/move" => sub {
+        { $bodies % 2 ? 'after' : 'before' => undef } },
     "POST $admin/price-lists" => sub {
         { code => lc $_[0], name => $_[0], kind => 'sale' } },
     "PATCH $admin/price-lists/{list}" => sub { { name => $_[0] } },
