@@ -24,7 +24,7 @@
 #include "shop.h"
 
 #define BLOCK      65536
-#define POOL_MAX   (24u << 20)  /* beyond it the markup is made to be costly */
+#define POOL_MAX   (4u << 20)   /* beyond it the markup is made to be costly */
 #define PASSES     8
 
 struct block {
@@ -421,24 +421,6 @@ walk(struct cleaner *c, const GumboNode *root)
 /* --- the whole ------------------------------------------------------------ */
 
 
-/* Counted before the parse, as that is what would be slow.  Closing tags and
- * comments do not count; what those can still make is bounded by POOL_MAX. */
-static const char *
-over_limit(const char *text, size_t n)
-{
-    size_t  tags = 0;
-
-    if (n > HTML_MAX)
-        return "The HTML has more than 65536 bytes.";
-    for (size_t i = 0; i + 1 < n; i++) {
-        char  c = (char) (text[i + 1] | 0x20);
-
-        tags += text[i] == '<' && c >= 'a' && c <= 'z';
-    }
-    return tags > HTML_TAGS_MAX ? "The HTML has more than 2000 tags." : NULL;
-}
-
-
 /* One parse of `in`, written to c->out: 0, 1, SHOP_E_NOMEM.  `in` must not be
  * c->out, which is written from its beginning. */
 static int
@@ -448,7 +430,7 @@ pass(struct cleaner *c, const char *in, size_t n)
     GumboOutput  *output;
 
     c->len = 0;
-    c->limit = over_limit(in, n);
+    c->limit = html_over_limit(in, n);
     if (c->limit != NULL)
         return 1;
     if (setjmp(c->out_of_gumbo) != 0) {

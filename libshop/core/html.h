@@ -18,6 +18,7 @@
 #define HTML_MAX       65536    /* bytes, in and out                         */
 #define HTML_TAGS_MAX  2000
 #define HTML_DEPTH_MAX 100
+#define HTML_ATTRIBUTES_MAX 50  /* of a tag                                  */
 
 struct html {
     char        *text;          /* with a NUL behind it                      */

@@ -1,6 +1,6 @@
 /*
- * html_rules.h - which elements and attributes stay; between html.c and
- * html_rules.c.
+ * html_rules.h - which elements and attributes stay, and what is not parsed;
+ * between html.c, html_rules.c and html_scan.c.
  */
 #ifndef SHOP_HTML_RULES_H
 #define SHOP_HTML_RULES_H
@@ -21,6 +21,9 @@ struct html_rule {
 };
 
 const struct html_rule *html_rule_of(const GumboElement *element);
+
+/* A sentence with the limit that the text is over, or NULL; before a parse. */
+const char *html_over_limit(const char *text, size_t n);
 
 enum html_url { URL_REFUSED, URL_LOCAL, URL_ELSEWHERE, URL_MAIL };
 

@@ -262,7 +262,13 @@ test_html__says_which_limit(void **state)
         { "<div>", 100, "The HTML is nested more than 100 elements deep." },
         { "<div>", 2000, "The HTML is nested more than 100 elements deep." },
         { "<span>", 2000, "The HTML is nested more than 100 elements deep." },
-        { "<b><p>", 1000, "The HTML has more than 2000 tags." },
+        { "<b><p>", 1000, "The HTML is nested more than 100 elements deep." },
+        { "<b></i>", 101, "The HTML is nested more than 100 elements deep." },
+        { "<B></b>", 2000, NULL },
+        { "<p>x<br>", 1000, NULL },
+        { "<ul><li>x</ul>", 1000, NULL },
+        { "</b>", 2000, NULL },
+        { "</b>", 2001, "The HTML has more than 2000 tags." },
     };
     struct html  got;
 
@@ -285,6 +291,40 @@ test_html__says_which_limit(void **state)
 }
 
 
+/* A parser compares each attribute with all before it: twenty thousand took
+ * most of a second.  Neither comments nor quotes hide them. */
+static void
+test_html__counts_attributes(void **state)
+{
+    static const struct { const char *before, *each; } crowds[] = {
+        { "<b", " a" }, { "</b", "\na" }, { "<b ", "a/" },
+        { "<img src=/x", "\ta=b" }, { "<b ", "a=\"x y\"" }, { "<b ", "a='>'" },
+        { "<!--<i a=\"--><b", " a" }, { "<b></b><b ", "c=d " },
+        { "<textarea><i a='</textarea><b", " a" },
+    };
+    struct html  got;
+    char         text[1024];
+
+    (void) state;
+    for (size_t i = 0; i < COUNT(crowds); i++) {
+        bool    one = strstr(crowds[i].before, "src") != NULL;
+        size_t  n = (size_t) snprintf(text, sizeof(text), "%s",
+                                      crowds[i].before);
+
+        for (int k = one ? 2 : 1; k <= 50; k++)
+            n += (size_t) snprintf(text + n, sizeof(text) - n, "%s",
+                                   crowds[i].each);
+        snprintf(text + n, sizeof(text) - n, ">x</b>");
+        assert_int_equal(html_clean(text, strlen(text), &got), 0);
+        html_free(&got);
+        snprintf(text + n, sizeof(text) - n, "%s>x</b>", crowds[i].each);
+        assert_int_equal(html_clean(text, strlen(text), &got), 1);
+        assert_string_equal(got.limit, "The HTML has a tag of more than 50"
+                                       " attributes.");
+    }
+}
+
+
 /* Each paragraph opens again all that was left open before it. */
 static void
 test_html__refuses_elements_that_multiply(void **state)
@@ -294,12 +334,13 @@ test_html__refuses_elements_that_multiply(void **state)
     size_t        n = 0;
 
     (void) state;
-    for (int i = 0; i < 900; i++)
+    n += (size_t) snprintf(text + n, 60000 - n, "<p>");
+    for (int i = 0; i < 90; i++)
         n += (size_t) snprintf(text + n, 60000 - n, "<font a%d>", i);
-    for (int i = 0; i < 1000; i++)
-        n += (size_t) snprintf(text + n, 60000 - n, "<p>x</p>");
+    for (int i = 0; i < 1900; i++)
+        n += (size_t) snprintf(text + n, 60000 - n, "</p><p>x");
     assert_int_equal(html_clean(text, n, &got), 1);
-    assert_non_null(got.limit);
+    assert_non_null(strstr(got.limit, "too complicated"));
     free(text);
 }
 
@@ -348,6 +389,7 @@ core_html_tests(void)
         cmocka_unit_test(test_html__cleaning_twice_changes_nothing),
         cmocka_unit_test(test_html__settles_whatever_comes),
         cmocka_unit_test(test_html__says_which_limit),
+        cmocka_unit_test(test_html__counts_attributes),
         cmocka_unit_test(test_html__refuses_elements_that_multiply),
         cmocka_unit_test(test_html__reports_lack_of_memory),
     };

@@ -1,0 +1,197 @@
+/*
+ * html_scan.c - what is told of HTML before it is parsed: a parser takes a time
+ * that grows with the square of elements that nest and of a tag's attributes.
+ *
+ * Where a parser would see no tag, within comments and quotes, one is seen all
+ * the same: a look that may see too much cannot be led astray.
+ * Return codes; nothing here leaves by fail().
+ */
+#include "core/html_rules.h"
+
+#include <string.h>
+
+#include "core/banned.h"
+#include "core/html.h"
+
+#define TOO_DEEP  "The HTML is nested more than 100 elements deep."
+#define TOO_MANY  "The HTML has a tag of more than 50 attributes."
+#define LETTERS   12            /* of a name; what comes behind is alike     */
+#define KINDS     256           /* names by their hash; those that share one
+                                   are counted as one                        */
+
+/* Where in a tag we are.  Behind the name and behind a quoted value the same
+ * comes next, so both are BEFORE. */
+enum place { TAG, BEFORE, NAME, AFTER, VALUE, DOUBLE, SINGLE, BARE, PLACES };
+
+#define END  PLACES             /* the tag is over                           */
+#define NEW  0x80               /* an attribute begins                       */
+
+/* Of each place at which a tag that began somewhere may be (a bit of `at`), the
+ * most attributes that it has.  A "<" in quotes begins another, and which of
+ * them the parser takes for one is not asked. */
+struct tags {
+    unsigned  at;
+    int       most[PLACES];
+};
+
+struct nesting {
+    unsigned  open[KINDS];
+    unsigned  depth;
+};
+
+
+/* As the standard's tokenizer: behind a blank, "/", ">", a double or a single
+ * quote, "=", and any other. */
+static unsigned
+next_place(unsigned at, unsigned char c)
+{
+    static const unsigned char  next[PLACES][7] = {
+        [TAG]    = { BEFORE, BEFORE, END, TAG, TAG, TAG, TAG },
+        [BEFORE] = { BEFORE, BEFORE, END, NEW | NAME, NEW | NAME, NEW | NAME,
+                     NEW | NAME },
+        [NAME]   = { AFTER, BEFORE, END, NAME, NAME, VALUE, NAME },
+        [AFTER]  = { AFTER, BEFORE, END, NEW | NAME, NEW | NAME, VALUE,
+                     NEW | NAME },
+        [VALUE]  = { VALUE, BARE, END, DOUBLE, SINGLE, BARE, BARE },
+        [DOUBLE] = { DOUBLE, DOUBLE, DOUBLE, BEFORE, DOUBLE, DOUBLE, DOUBLE },
+        [SINGLE] = { SINGLE, SINGLE, SINGLE, SINGLE, BEFORE, SINGLE, SINGLE },
+        [BARE]   = { BEFORE, BARE, END, BARE, BARE, BARE, BARE },
+    };
+
+    switch (c) {
+    case ' ': case '\t': case '\n': case '\f': case '\r':
+               return next[at][0];
+    case '/':  return next[at][1];
+    case '>':  return next[at][2];
+    case '"':  return next[at][3];
+    case '\'': return next[at][4];
+    case '=':  return next[at][5];
+    default:   return next[at][6];
+    }
+}
+
+
+static void
+tags_at(struct tags *t, unsigned place, int n)
+{
+    if (!(t->at >> place & 1) || n > t->most[place])
+        t->most[place] = n;
+    t->at |= 1u << place;
+}
+
+
+/* True: one has more attributes than it may.  Mostly there is one only. */
+static bool
+tags_step(struct tags *t, unsigned char c)
+{
+    struct tags  to;
+
+    to.at = 0;
+    for (unsigned left = t->at; left != 0; left &= left - 1) {
+        unsigned  at = (unsigned) __builtin_ctz(left), place;
+        int       n = t->most[at];
+
+        place = next_place(at, c);
+        n += (place & NEW) != 0;
+        place &= ~(unsigned) NEW;
+        if (n > HTML_ATTRIBUTES_MAX)
+            return true;
+        if (place != END)
+            tags_at(&to, place, n);
+    }
+    *t = to;
+    return false;
+}
+
+
+static bool
+is_letter(char c)
+{
+    c |= 0x20;
+    return c >= 'a' && c <= 'z';
+}
+
+
+/* Those that another of their kind, or the end of what they are in, closes:
+ * they may be left open without nesting. */
+static bool
+nests(const char *name, size_t n)
+{
+    static const char *const  flat[] = {
+        "a", "area", "base", "body", "br", "button", "caption", "col",
+        "colgroup", "dd", "dt", "embed", "form", "h1", "h2", "h3", "h4", "h5",
+        "h6", "head", "hr", "html", "image", "img", "input", "li", "link",
+        "meta", "nobr", "optgroup", "option", "p", "param", "rp", "rt",
+        "source", "tbody", "td", "tfoot", "th", "thead", "tr", "track", "wbr",
+    };
+
+    for (size_t i = 0; i < sizeof(flat) / sizeof(flat[0]); i++) {
+        if (flat[i][0] == name[0] && strlen(flat[i]) == n
+            && memcmp(flat[i], name, n) == 0)
+            return false;
+    }
+    return true;
+}
+
+
+/* An end without a beginning ends nothing else: so names are told apart. */
+static void
+nesting_step(struct nesting *nest, const char *at, const char *end, bool closes)
+{
+    char      name[LETTERS];
+    size_t    n = 0;
+    unsigned  hash = 0;
+
+    for (; at + n < end && n < sizeof(name)
+           && strchr(" \t\n\f\r/>", at[n]) == NULL; n++)
+    {
+        name[n] = at[n] >= 'A' && at[n] <= 'Z' ? (char) (at[n] | 0x20) : at[n];
+        hash = hash * 31 + (unsigned char) name[n];
+    }
+    hash %= KINDS;
+    if (!nests(name, n))
+        return;
+    if (!closes) {
+        nest->open[hash]++;
+        nest->depth++;
+    } else if (nest->open[hash] > 0) {
+        nest->open[hash]--;
+        nest->depth--;
+    }
+}
+
+
+/* Ends of tags are counted, too: one without a beginning may make an element.
+ * From one tag to the next nothing is looked at byte by byte. */
+const char *
+html_over_limit(const char *text, size_t n)
+{
+    const char      *at = text, *end = text + n;
+    struct tags      tags = { 0 };
+    struct nesting   nest = { { 0 }, 0 };
+    size_t           count[2] = { 0, 0 };
+    bool             closes;
+
+    if (n > HTML_MAX)
+        return "The HTML has more than 65536 bytes.";
+    for (; at < end; at++) {
+        if (tags.at == 0
+            && (at = memchr(at, '<', (size_t) (end - at))) == NULL)
+            break;
+        if (tags_step(&tags, (unsigned char) *at))
+            return TOO_MANY;
+        closes = end - at > 2 && at[1] == '/';
+        if (*at != '<' || end - at < 2 || !is_letter(at[1 + closes]))
+            continue;
+        if (closes && tags_step(&tags, '/'))
+            return TOO_MANY;
+        at += closes;
+        if (++count[closes] > HTML_TAGS_MAX)
+            return "The HTML has more than 2000 tags.";
+        nesting_step(&nest, at + 1, end, closes);
+        if (nest.depth > HTML_DEPTH_MAX)
+            return TOO_DEEP;
+        tags_at(&tags, TAG, 0);
+    }
+    return NULL;
+}
