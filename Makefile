@@ -165,6 +165,32 @@ $(B)/plant/%.c: t/script/%.sed $(wildcard libshop/core/*.c)
 	    sed -f $< $$of > $@; if cmp -s $$of $@; then \
 	    echo "$< changes nothing in $$of" >&2; exit 1; fi
 
+# The same over the C library's context switch, for the tests: of all objects
+# only coro.o is another one.
+UC   = $(B)/ucontext
+UC_O = $(filter-out %.S.o %/core/coro.o,$(LIB_O)) $(UC)/coro.o
+
+$(UC)/config.h: $(B)/config.h
+	@mkdir -p $(@D)
+	@sed 's/\(SHOP_CORO_ASM  *\)1/\10/' $< > $@
+$(UC)/coro.o: CFLAGS += -I$(UC)
+$(UC)/coro.o: libshop/core/coro.c $(UC)/config.h $(B)/config.mk | $(GEN_H)
+	@echo "  cc $< (ucontext)"
+	@$(COMPILE) -c -o $@ $<
+$(UC)/libshop.so.1: $(UC_O) libshop/shop.map
+	@echo "  ld $@"
+	@$(LD_LIBSHOP)
+$(UC)/libshop.a: $(UC_O)
+	@rm -f $@
+	@ar rcs $@ $^
+$(UC)/script: $(call object,$(SCRIPT_C)) $(UC)/libshop.a
+	@echo "  ld $@"
+	@$(SCRIPT_LD)
+$(UC)/unit: $(UNIT_O) $(UV_O) $(UC)/libshop.a
+	@echo "  ld $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) $(UV_LIBS) $(CMOCKA_LIBS)
+-include $(UC)/coro.d
+
 # What other implementations are held against.
 $(B)/cases: $(B)/obj/t/torture/cases.o $(B)/libshop.a
 	@echo "  ld $@"
@@ -190,10 +216,13 @@ $(FUZZERS): $(B)/fuzz/%: $(B)/obj/t/fuzz/%.o $(FUZZ_MAIN) $(CTL_PART) \
 	@echo "  ld $@"
 	@$(CC) $(CFLAGS) $(FUZZ_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+LD_LIBSHOP = $(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libshop.so.1 \
+             $(DEFS) -Wl,--version-script=libshop/shop.map -o $@ \
+             $(filter %.o,$^) $(LIBS)
+
 $(LIBSHOP): $(LIB_O) libshop/shop.map
 	@echo "  ld $@"
-	@$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libshop.so.1 $(DEFS) \
-	    -Wl,--version-script=libshop/shop.map -o $@ $(LIB_O) $(LIBS)
+	@$(LD_LIBSHOP)
 
 $(LIBSHOP_UV): $(UV_O) $(LIBSHOP:.1.0.0=)
 	@echo "  ld $@"
@@ -256,8 +285,9 @@ stop:
 # Packages come first: with nothing installed there is nothing to build with.
 test:
 	@tools/packages install test
-	@$(MAKE) B=$(B) all tools $(B)/unit check-style
+	@$(MAKE) B=$(B) all tools $(B)/unit $(B)/ucontext/unit check-style
 	$(B)/unit
+	$(B)/ucontext/unit core_coro
 	@SHOP_BUILD=$(B) t/run
 
 # ROW= measures some rows, BENCH=quick tries them all in short runs.
@@ -266,7 +296,8 @@ bench:
 	@$(MAKE) B=$(B) all tools
 	@SHOP_BUILD=$(B) ROW='$(ROW)' BENCH=$(BENCH) t/run -- t/bench/run
 
-tools: $(TOOLS) $(FUZZERS) $(B)/cases $(B)/script $(PLANTS)
+tools: $(TOOLS) $(FUZZERS) $(B)/cases $(B)/script $(PLANTS) \
+       $(UC)/libshop.so.1 $(UC)/script
 
 # CASES= a group; a failure is seen again with the SEED= that was printed.
 CASES = 1000000
@@ -277,6 +308,21 @@ torture:
 	@t/torture/differential $(B)/cases $(CASES) $(SEED)
 	@SHOP_BUILD=$(B) TORTURE=1 t/run t/fault/*.t t/uv/*.t \
 	    t/tools/import_kill.t
+	@for how in $(OTHERS); do $(MAKE) torture-$$how || exit; done
+
+# The other builds: the C library's context switch, sanitizers, both.  Sweeps
+# are as in make test; what a sanitizer's memory or threads forbid is skipped
+# by the files themselves.
+OTHERS = ucontext asan asan-ucontext
+AS_ucontext      = --coroutine=ucontext
+AS_asan          = --with-asan
+AS_asan-ucontext = --with-asan --coroutine=ucontext
+$(OTHERS:%=torture-%): torture-%:
+	./configure --builddir=build-$* $(AS_$*)
+	@$(MAKE) B=build-$* all tools build-$*/unit
+	build-$*/unit
+	@SHOP_BUILD=build-$* t/run t/api/product.t t/core/*.t t/ngx/*.t \
+	    t/fault/*.t
 
 # FUZZ_SECONDS= each; FUZZ= names one; FUZZ_KEEP=1 keeps what was found.
 CLANG = clang
@@ -392,8 +438,9 @@ help:
 	@echo 'make asan         the unit tests under AddressSanitizer and UBSan'
 	@echo 'make fuzz         each parser for FUZZ_SECONDS=60; FUZZ= names one'
 	@echo 'make fuzzers      the entry points of the fuzzers, for the tests'
-	@echo 'make torture      a million cases against other implementations, and the'
-	@echo '                  sweeps of t/fault, t/uv and the import whole: hours'
+	@echo 'make torture      a million cases against other implementations, the'
+	@echo '                  sweeps of t/fault, t/uv and the import whole, and'
+	@echo '                  three more builds: hours (torture-asan: one of them)'
 	@echo 'make tools        the programs that tests and bench need'
 	@echo 'make schema-doc   docs/schema.md anew, out of the migrations'
 	@echo 'make examples     small programs with a shop in them, in $(B)/examples'
@@ -403,4 +450,5 @@ help:
 	@echo 'make clean        remove $(B)'
 
 .PHONY: all run stop test bench tools schema-doc abi contract unit examples \
-        check-style asan fuzz fuzzers torture install clean help $(PC)
+        check-style asan fuzz fuzzers torture $(OTHERS:%=torture-%) install \
+        clean help $(PC)
