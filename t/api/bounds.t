@@ -52,6 +52,8 @@ my %base = (
     "POST $admin/categories" => sub { { name => 'B' } },
     "PATCH $admin/categories/{category}" => sub { {} },
     "POST $admin/categories/{category}/move" => sub { { parent_id => undef } },
+    "POST $admin/categories/{category}/products/{product}/move" => sub {
+        { after => undef } },
     "POST $admin/price-lists" => sub {
         { code => 'b', name => 'B', kind => 'sale' } },
     "PATCH $admin/price-lists/{list}" => sub { {} },
@@ -60,9 +62,16 @@ my %base = (
     "PATCH $admin/prices/{price}" => sub { {} },
 );
 
+ok_json(patch("$admin/products/$id{product}",
+              { category_ids => [$id{category}] },
+              'if-match' => get("$admin/products/$id{product}")
+                  ->{headers}{etag}), 200);
+
 # A picture has an id only when its product is there, so in a new product no
-# variant can name one, whatever its form.
-my %never = ("POST $admin/products /variants/0/media_id" => 1);
+# variant can name one, whatever its form.  A place is after or before.
+my %never = ("POST $admin/products /variants/0/media_id" => 1,
+             "POST $admin/categories/{category}/products/{product}/move"
+                 . ' /before' => 1);
 
 
 # --- values ----------------------------------------------------------------
