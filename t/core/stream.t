@@ -69,7 +69,7 @@ sub idle {
     ok(wait_for(sub { counter('streams_open') == 0
                       && status()->{coroutines}{live} == 0 }),
        "$name: nothing is left");
-    is(sql_value(<<'END'), 0, "$name: nor in PostgreSQL");
+    ok(wait_for(sub { sql_value(<<'END') == 0 }), "$name: nor in PostgreSQL");
 SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
    AND application_name = 'shop-stream'
 END
