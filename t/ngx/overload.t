@@ -38,11 +38,17 @@ sub late {
 # While somebody else has waited for so long.
 sub refused_to {
     my ($what, $ms, @headers) = @_;
+
+    refused_at($path, $what, $ms, @headers);
+}
+
+sub refused_at {
+    my ($asked, $what, $ms, @headers) = @_;
     my $res = wait_for(sub {
         my $other = new_connection();
         $other->send('GET', $path, {});
         sleep $ms / 1000;
-        my $got = get($path, @headers);
+        my $got = get($asked, @headers);
         $other->read_response('GET');
         return $got->{status} == 503 && $got;
     }, "$what is refused");
@@ -64,10 +70,13 @@ is(counter('shed_total'), 0, 'and nobody refused');
 
 late(OVERLOAD / 2);
 refused_to('a bot', OVERLOAD / 3, 'x-bot' => 1);
+as_key('products.read');
+refused_at('/api/admin/v1/products/export.ndjson', 'an export', OVERLOAD / 3);
+as_nobody();
 is(answer('x-bot' => 0), 200, 'a shopper is served');
 cmp_ok(counter('shed_first_total'), '>', 0, 'bots were counted');
 is(counter('shed_total'), counter('shed_first_total'),
-   'and nobody else was refused');
+   'and no shopper was refused');
 
 late(10 * OVERLOAD);
 refused_to('a shopper', 2 * OVERLOAD);

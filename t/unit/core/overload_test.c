@@ -143,6 +143,31 @@ who_may_go_first_goes_first(void **state)
 }
 
 
+/* Nobody waits for an export to buy. */
+static void
+so_do_streams(void **state)
+{
+    struct toyshop *t = *state;
+    struct asked    a[2] = { 0 };
+
+    toys.handler = select_one;
+    t->shop->conf.overload_ms = 100;
+    cache_lease_set(&t->shop->cache, UINT64_MAX);
+    ask(t, &a[0], "GET", plain, NULL);
+    pass(t, 30);
+    say_none(t, "SELECT toys");
+    pass(t, 100);
+    ask(t, &a[1], "GET", plain, NULL);
+    assert_int_equal(answer(t, "GET", "/unit/stream", 0), 0);
+    pass(t, 30);                                /* more than a quarter */
+    assert_int_equal(answer(t, "GET", "/unit/stream", 0), 503);
+    assert_int_equal(answer(t, "GET", plain, 0), 0);
+    assert_int_equal(t->shop->count[COUNT_SHED_FIRST], 1);
+    assert_int_equal(t->shop->count[COUNT_SHED], 1);
+    say_none(t, "SELECT toys");
+}
+
+
 static void
 some_are_never_refused(void **state)
 {
@@ -205,6 +230,7 @@ core_overload_tests(void)
         WITH_TOYSHOP(a_moment_is_waited_out),
         WITH_TOYSHOP(the_next_crowd_is_known_at_once),
         WITH_TOYSHOP(who_may_go_first_goes_first),
+        WITH_TOYSHOP(so_do_streams),
         WITH_TOYSHOP(some_are_never_refused),
         WITH_TOYSHOP(what_was_begun_may_ask_for_all_it_needs),
     };
