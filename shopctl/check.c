@@ -6,9 +6,11 @@
  */
 #include "shopctl/shopctl.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "core/banned.h"
+#include "core/env.h"
 #include "core/text.h"
 #include "schema.h"
 #include "shop.h"
@@ -18,7 +20,7 @@
 #define POLLERS  2              /* worker 0's, and its successor's           */
 
 static const char help[] =
-    "usage: shopctl check [--workers N] [--connections N]\n"
+    "usage: shopctl check [--workers N] [--connections N] [--metrics FILE]\n"
     "\n"
     "Looks at the shop's database and says what is wrong:\n"
     "\n"
@@ -41,6 +43,8 @@ static const char help[] =
     "                    processors, when it is not given\n"
     "  --connections N   connections of a worker, when its pools are not as\n"
     "                    big as usual\n"
+    "  --metrics FILE    how much is wrong, as Prometheus reads it; left as\n"
+    "                    it was when the database could not be asked\n"
     "\n"
     "The exit code is 1 when anything is wrong; --quiet shows only that. With\n"
     "--json an object with \"ok\" and \"checks\", an array of objects with\n"
@@ -50,6 +54,8 @@ struct check {
     struct ctl  *ctl;
     struct buf   json;          /* what is printed under --json              */
     bool         ok;            /* nothing was wrong                         */
+    unsigned     wrong;         /* checks that were not well                 */
+    int          breaches;      /* -1: was not looked at                     */
 };
 
 static const char *const plan[] = { SHOP_SCHEMA_CHANGES };
@@ -68,6 +74,7 @@ say(struct check *c, bool ok, const char *name, const char *detail)
     if (!c->ctl->json && !(ok && c->ctl->quiet))
         printf("%-5s  %-11s  %s\n", ok ? "ok" : "wrong", name, detail);
     c->ok &= ok;
+    c->wrong += !ok;
 }
 
 
@@ -180,7 +187,7 @@ check_invariants(struct check *c)
 
     if (res == NULL)
         return false;
-    n = PQntuples(res);
+    c->breaches = n = PQntuples(res);
     snprintf(detail, sizeof(detail), "%d breach%s", n, n == 1 ? "" : "es");
     say(c, n == 0, "invariants", n == 0 ? "all hold" : detail);
 
@@ -217,6 +224,57 @@ check_all(struct check *c, int64_t workers, int64_t connections)
 }
 
 
+/* Beside its place and moved there: who collects it sees a whole one. */
+static bool
+write_beside(const char *path, const struct buf *text, const char *beside)
+{
+    FILE *out = fopen(beside, "we");
+    bool  ok;
+
+    if (out == NULL)
+        return false;
+    ok = fwrite(text->data, 1, text->len, out) == text->len;
+    ok = fclose(out) == 0 && ok;
+
+    return ok && rename(beside, path) == 0;
+}
+
+
+/* A file, as nobody could ask a command that has ended. Its time tells how old
+ * it is, whatever becomes of the timer that should write it anew. */
+static bool
+write_metrics(struct check *c, const char *path)
+{
+    struct ctl *ctl = c->ctl;
+    struct buf  text, beside;
+
+    buf_init(&text, &ctl->arena, 512);
+    buf_init(&beside, &ctl->arena, 0);
+    buf_format(&beside, "%s.new", path);
+    if (c->breaches >= 0)
+        buf_format(&text, "# HELP shop_invariant_breaches Breaches of what "
+                   "must hold of the data\n"
+                   "# TYPE shop_invariant_breaches gauge\n"
+                   "shop_invariant_breaches %d\n", c->breaches);
+    buf_format(&text, "# HELP shop_check_wrong Checks of shopctl check that "
+               "were not well\n# TYPE shop_check_wrong gauge\n"
+               "shop_check_wrong %u\n"
+               "# HELP shop_check_timestamp_seconds When these were made\n"
+               "# TYPE shop_check_timestamp_seconds gauge\n"
+               "shop_check_timestamp_seconds %lld\n", c->wrong,
+               (long long) (shop_env.now_us() / 1000000));
+    buf_add(&beside, "", 1);
+    if (text.failed || beside.failed)
+        ctl_error(ctl, "out of memory");
+    else if (write_beside(path, &text, beside.data))
+        return true;
+    else
+        ctl_error(ctl, "%s cannot be written: %s", path, strerror(errno));
+
+    return false;
+}
+
+
 /* The exit code is the answer for scripts; the text and JSON say why. */
 static int
 report(struct check *c)
@@ -244,6 +302,7 @@ run(struct ctl *ctl, int argc, char **argv)
 {
     const shop_conf_t    usual = SHOP_CONF_INIT;
     int64_t              workers = sysconf(_SC_NPROCESSORS_ONLN);
+    const char          *metrics = NULL;
     int64_t              connections = usual.read_connections
                                        + usual.slow_connections
                                        + usual.stream_connections
@@ -251,9 +310,10 @@ run(struct ctl *ctl, int argc, char **argv)
     const struct option  options[] = {
         { "workers", OPTION_INT, &workers, 1, 1024 },
         { "connections", OPTION_INT, &connections, 1, 10000 },
+        { "metrics", OPTION_TEXT, &metrics },
         { NULL }
     };
-    struct check         c = { .ctl = ctl, .ok = true };
+    struct check         c = { .ctl = ctl, .ok = true, .breaches = -1 };
     int                  rc = ctl_options(ctl, options, &argc, argv, 0, 0);
 
     if (rc != CTL_OK)
@@ -264,6 +324,8 @@ run(struct ctl *ctl, int argc, char **argv)
     buf_init(&c.json, &ctl->arena, 0);
     if (!check_all(&c, workers, connections))
         return ctl_failure(ctl);
+    if (metrics != NULL && !write_metrics(&c, metrics))
+        return CTL_FAILED;
 
     return report(&c);
 }

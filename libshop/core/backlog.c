@@ -39,12 +39,14 @@ static const char look_text[] =
     "      WHERE dead_at IS NULL"
     "      UNION ALL"
     "     SELECT min(next_at) FROM schedules WHERE enabled) oldest),"
-    " (SELECT count(*) FROM (SELECT FROM jobs WHERE dead_at IS NOT NULL" FEW;
+    " (SELECT count(*) FROM (SELECT FROM jobs WHERE dead_at IS NOT NULL" FEW ","
+    " (SELECT count(*) FROM pg_stat_activity"
+    "   WHERE datname = current_database() AND wait_event_type = 'Lock')";
 
 /* Of its columns, in order. */
 static const unsigned levels[] = {
     COUNT_OUTBOX, COUNT_OUTBOX_AGE, COUNT_BEHIND, COUNT_DUE, COUNT_DUE_AGE,
-    COUNT_DEAD,
+    COUNT_DEAD, COUNT_LOCKED,
 };
 
 #define LEVELS  (sizeof(levels) / sizeof(levels[0]))

@@ -1,6 +1,7 @@
 /*
  * backlog.h - how much waits in the database, for the metrics: events without
- * a number, subscribers that are behind, jobs that are due, dead letters.
+ * a number, subscribers that are behind, jobs that are due, dead letters, and
+ * sessions of the shop's that wait for a lock.
  */
 #ifndef SHOP_BACKLOG_H
 #define SHOP_BACKLOG_H

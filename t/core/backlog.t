@@ -90,4 +90,15 @@ sql(q{UPDATE event_cursors SET retry_at = now()});
 sql(q{INSERT INTO event_cursors (subscriber, seq) VALUES ('gone', 0)});
 levels_are('then it is not', events_behind => 0);
 
+# Whoever waits for a lock under the shop's role, for however long.
+sql('SELECT pg_advisory_lock(4711)');
+open my $waiting, '-|', "$ENV{SHOP_TEST_PG_BIN}/psql", '-XqAt', '-h',
+    $ENV{SHOP_TEST_DIR}, '-U', 'shop_app', '-d', $shop->{db}, '-c',
+    'SELECT pg_advisory_lock(4711)' or die "psql: $!";
+levels_are('a session waits for a lock', lock_waits => 1);
+sql('SELECT pg_advisory_unlock(4711)');
+is(scalar(() = <$waiting>), 1, 'it has it');
+close $waiting;
+levels_are('and waits no more', lock_waits => 0);
+
 done();

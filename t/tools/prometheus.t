@@ -47,12 +47,14 @@ is(join(' ', grep { $section{$_} !~ /\*\*Symptom.*\*\*(?:Check).*fix/is }
 
 # --- a shop, and traffic that reaches every series --------------------------
 
-my $shop = start_shop(workers => 2, background => 1);
+my $shop = start_shop(workers => 2, background => 1, server =>
+    "location = /check.prom { alias $dir/check.prom; }");
 as_key(qw(products.read products.write));
 post('/api/admin/v1/products', { title => 'A cup' });
 sql_as('postgres', q{UPDATE sqitch.changes SET change = 'x' || change});
 is(get('/readyz')->{status}, 503, 'an answer of class 5xx');
 sql_as('postgres', q{UPDATE sqitch.changes SET change = substr(change, 2)});
+shopctl('check', '--quiet', '--workers', 2, '--metrics', "$dir/check.prom");
 polled();
 wait_for(sub {
     (request('GET', '/api/v1/categories', headers => { authorization => undef })
@@ -159,7 +161,14 @@ sub configuration {
     $conf =~ s/https/http/ or die 'no scheme';
     $conf =~ s/shop\.example:443/127.0.0.1:$shop->{port}/ or die 'no target';
     $conf =~ s{- alerts\.yml}{- $monitoring/alerts.yml} or die 'no rules';
-    return $conf;
+
+    # What a collector of files does on a machine, nginx does here.
+    return $conf . <<"END";
+  - job_name: files
+    metrics_path: /check.prom
+    static_configs:
+      - targets: ["127.0.0.1:$shop->{port}"]
+END
 }
 
 

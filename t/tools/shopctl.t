@@ -303,9 +303,30 @@ like($text, qr/\Awrong  invariants +\d+ breaches\n(?:       \S.*\n)+\z/,
      'and prints what is wrong alone');
 unlike($text, qr/^ok/m, 'not what is well');
 
+# For a collector that reads files: a whole one, with the time, or the one that
+# was there.
+sub metrics_are {
+    my ($name, $status, $breaches, $wrong, @args) = @_;
+    my $file = "$ENV{SHOP_TEST_DIR}/check.prom";
+
+    is((run('check', '--quiet', '--metrics', $file, @args))[0], $status, $name);
+    my %is = read_file($file) =~ /^(\w+) (\d+)$/mg;
+    is($is{shop_invariant_breaches}, $breaches, 'its breaches');
+    is($is{shop_check_wrong}, $wrong, 'its checks that are wrong');
+    cmp_ok(abs($is{shop_check_timestamp_seconds} - time), '<', 600, 'its time');
+}
+my ($breaches) = $text =~ /(\d+) breaches/;
+metrics_are('metrics of what is wrong', FAILED, $breaches, 1);
+metrics_are('and more of it', FAILED, $breaches, 2, '--workers', 200);
+metrics_are('nobody there: the old ones', UNREACHABLE, $breaches, 2,
+            '--database', 'host=/nowhere dbname=shop');
+is((run(qw(check --metrics /nowhere/check.prom)))[0], FAILED,
+   'a file that cannot be written');
+
 sql("DELETE FROM redirects");
 sql('SELECT listing_refresh(ARRAY[?::uuid])', $first->[0]);
 check('');
+metrics_are('metrics when all is well', 0, 0, 0);
 
 sql("UPDATE sqitch.changes SET change = 'elsewhere' WHERE change = 'pricing'");
 $checks = check('migrations invariants');
