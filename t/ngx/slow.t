@@ -3,7 +3,8 @@
 # slow.t - clients that never end their header or body, or do not read what
 # they asked for, a megabyte each: while they are there others are served,
 # they hold neither coroutine nor session, nginx's timeouts end them, and as
-# many more of them take no more memory.
+# many more of them take no more memory.  A hundred of them; a thousand with
+# TORTURE=1, where others are also to be served about as fast as without them.
 
 use strict;
 use warnings;
@@ -11,17 +12,24 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use IO::Socket::INET;
+use POSIX ();
+use Shop::Fault;
 use Shop::Test;
 use Shop::Toy;
 use Socket qw(SOL_SOCKET SO_RCVBUF inet_aton pack_sockaddr_in);
 
-use constant { EACH => 100, READERS => 30, BIG => 1 << 20, SPARE_KB => 8192 };
+use Time::HiRes qw(time);
 
+use constant { BIG => 1 << 20, SPARE_KB => 8192 };
+
+# Those who do not read hold a megabyte each, and so are fewer.
+my ($each, $readers, $good, $wait) = torture() ? (1000, 100, 2000, '30s')
+                                               : (100, 30, 200, '4s');
 my $narrow = free_port();
 start_toys(server => "listen 127.0.0.1:$narrow backlog=1024 sndbuf=16k;
-    client_header_timeout 4s;
-    client_body_timeout 4s;
-    send_timeout 4s;");
+    client_header_timeout $wait;
+    client_body_timeout $wait;
+    send_timeout $wait;");
 my $path = '/api/v1/toys/'
     . toy_name('00000000-0000-7000-8000-000000000001');
 sql(q{INSERT INTO toys (id, name, note)
@@ -46,13 +54,44 @@ sub held {
     return open_sockets(port => $narrow);
 }
 
+# The processor's time of the worker, in ms.
+sub cpu_ms {
+    my ($worker) = workers();
+    my @field = split ' ', read_file("/proc/$worker/stat") =~ s/^.*\) //sr;
+
+    return ($field[11] + $field[12]) * 1000
+        / POSIX::sysconf(&POSIX::_SC_CLK_TCK);
+}
+
+# What an answer costs: the client's time, by the one in the middle, and the
+# worker's.
 sub others_are_served {
     my ($name) = @_;
-    my %got;
+    my (%got, @ms);
+    my $cpu = cpu_ms();
 
-    $got{ get("/api/v1/toys/$small/untagged")->{status} }++
-        for 1 .. 200;
-    is_deeply(\%got, { 200 => 200 }, "$name: others are served");
+    for (1 .. $good) {
+        my $since = time;
+        $got{ get("/api/v1/toys/$small/untagged")->{status} }++;
+        push @ms, (time - $since) * 1000;
+    }
+    is_deeply(\%got, { 200 => $good }, "$name: others are served");
+    return { client => (sort { $a <=> $b } @ms)[$good / 2],
+             worker => (cpu_ms() - $cpu) / $good };
+}
+
+# Beside slow clients, and before and after them: twice as much at most.
+sub compare {
+    my ($name, $with, @without) = @_;
+
+    for my $whose (qw(client worker)) {
+        my ($most) = sort { $b <=> $a } map { $_->{$whose} } @without;
+
+        diag(sprintf '%s: the %s takes %.3f ms, without them %.3f at most',
+             $name, $whose, $with->{$whose}, $most);
+        cmp_ok($with->{$whose}, '<=', 2 * $most,
+               "$name: the $whose takes no longer") if torture();
+    }
 }
 
 # So many clients that say this are there, then gone; what they took of the
@@ -60,16 +99,18 @@ sub others_are_served {
 sub outlast {
     my ($name, $n, $says) = @_;
     my ($worker) = workers();
+    my $before = others_are_served("$name, before");
     my @slow = map { slow_client($says) } 1 .. $n;
 
     is(wait_for(sub { held() == $n && $n }, "$name: all are there"), $n,
        "$name: all are there");
-    others_are_served($name);
     wait_for(sub { status()->{coroutines}{live} == 0 },
              "$name: no coroutine waits for them");
+    my $with = others_are_served($name);
     my $most = own_kb($worker);
 
     wait_for(sub { held() == 0 }, "$name: they are ended");
+    compare($name, $with, $before, others_are_served("$name, after"));
     is((workers())[0], $worker, "$name: the worker is the same");
     return $most;
 }
@@ -86,10 +127,11 @@ sub outlast_twice {
 }
 
 others_are_served('at first');
-outlast_twice('header', EACH, 16, "GET $path HTTP/1.1\r\nHost: x\r\nX-Slow: y");
-outlast_twice('body', EACH, 280, "POST /api/v1/toys HTTP/1.1\r\nHost: x\r\n"
+outlast_twice('header', $each, 16,
+        "GET $path HTTP/1.1\r\nHost: x\r\nX-Slow: y");
+outlast_twice('body', $each, 280, "POST /api/v1/toys HTTP/1.1\r\nHost: x\r\n"
     . "Content-Type: application/json\r\nContent-Length: 200000\r\n\r\n{");
-outlast_twice('answer', READERS, BIG / 1024,
+outlast_twice('answer', $readers, BIG / 1024,
         "GET $path/untagged HTTP/1.1\r\nHost: x\r\n\r\n");
 
 done();
