@@ -3,74 +3,17 @@
 # disk.t - the only disk of a machine is full: PostgreSQL can write neither
 # tables nor its log, nginx neither logs nor bodies.  Reads go on, writes are
 # refused and are not half done, and when there is room again all is as before.
-#
-# Everything is on a small file system of the test's own, which nobody else
-# sees and which ends with it; that takes root's rights.
 
 use strict;
 use warnings;
 
-use Cwd qw(abs_path);
 use FindBin;
 use lib "$FindBin::Bin/../lib";
-
-my $base;
-
-sub in_shell {
-    my ($script) = @_;
-
-    return system('sh', '-c',
-                  "cd \$1 && top=\$1 && . tools/shopenv && $script", 'sh',
-                  abs_path("$FindBin::Bin/../.."), $base) == 0;
-}
-
-# As t/run prepares one, on 400 MB.
-sub small_machine {
-    mkdir $base or die "$base: $!";
-    system('mount', '-t', 'tmpfs', '-o', 'size=400m,mode=755', 'none',
-           $base) == 0 or die "mount failed\n";
-    $ENV{SHOP_TEST_PG_OPTIONS} .= " -k $base";
-    in_shell(<<'END') or die "the small machine could not be made\n";
-        { as_shop true; chown shop: "$2"; own_folder "$2/lib" &&
-          copy_module "$SHOP_BUILD" "$2/lib"; pg_create "$2/pg" &&
-          pg_start "$2/pg" "$2" "$2/postgresql.log" fsync=off \
-              max_wal_size=64MB min_wal_size=32MB &&
-          create_database "$2" shop_template &&
-          migrate "$2" shop_template; } >"$2/setup.log" 2>&1
-END
-}
-
-# The order matters: Shop::Test looks where its servers are when it is loaded.
-BEGIN {
-    my @mounts = qw(unshare --mount --propagation private);
-
-    if ($> == 0 && !$ENV{SHOP_TEST_MOUNTS}
-        && system(@mounts, 'mount', '-t', 'tmpfs', 'none', '/mnt') == 0)
-    {
-        $ENV{SHOP_TEST_MOUNTS} = 1;
-        exec @mounts, $^X, $0, @ARGV or die "unshare: $!";
-    }
-    if ($ENV{SHOP_TEST_MOUNTS} && $ENV{SHOP_TEST_DIR}) {
-        $base = "$ENV{SHOP_TEST_DIR}/full$$";
-        small_machine();
-        $ENV{SHOP_TEST_DIR} = $base;
-    }
-}
-
+use Shop::Disk;
 use Shop::Test;
 
-plan skip_all => 'only root may mount a small file system'
-    if !$ENV{SHOP_TEST_MOUNTS};
-
-END {
-    if ($base) {
-        my $status = $?;
-        in_shell('pg_stop "$2/pg"');
-        system('umount', '--lazy', $base);
-        rmdir $base;
-        $? = $status;
-    }
-}
+my $base = small_machine();
+plan skip_all => 'only root may mount a small file system' if !$base;
 
 # --- the shop ----------------------------------------------------------------
 
@@ -100,13 +43,6 @@ sub write_one {
 
 # --- full --------------------------------------------------------------------
 
-sub fill {
-    open my $out, '>>', "$base/ballast" or die "ballast: $!";
-    for my $size (1 << 20, 4096, 1) {
-        1 while syswrite $out, 'x' x $size;
-    }
-}
-
 sub refused {
     my $n = 0;
 
@@ -114,8 +50,8 @@ sub refused {
     return $n;
 }
 
-fill();
-wait_for(sub { fill(); write_one('More'); refused() >= 5 },
+fill($base);
+wait_for(sub { fill($base); write_one('More'); refused() >= 5 },
          'writes are refused');
 is(join(' ', grep { !/^(?:201 |503 (?:database_unavailable|outcome_unknown))$/ }
         sort keys %told), '', 'each write is done, or refused, or unknown')
@@ -133,12 +69,12 @@ is((workers())[0], $worker, 'the worker is the same');
 
 # --- room again --------------------------------------------------------------
 
-unlink "$base/ballast" or die "ballast: $!";
+room($base);
 my $alone = eval { wait_for(sub { (write_one('Last') // {})->{id} },
                             'a write is done', 20) };
 if (!$alone) {
     # What no process is left of, the system starts anew.
-    ok(in_shell('! pg_alive "$2/pg"'), 'PostgreSQL had given up');
+    ok(!has_postgresql(), 'PostgreSQL had given up');
     pg_start();
     wait_for(sub { (write_one('Last') // {})->{id} }, 'a write is done');
 }
