@@ -55,12 +55,65 @@ static const struct field category_wording[] = {
     END_SHAPE
 };
 
+const struct field option_word[] = {
+    SHAPE(option_word, "OptionTranslation"),
+    FIELD(option_word, owner_id, UUID, .hidden = true),
+    FIELD(option_word, locale, TEXT, .hidden = true, .format = LOCALE),
+    { .name = "name", .type = TEXT, .at = AT(option_word, word, TEXT),
+      .required = true, .nullable = true, .min = 1, .max = 255,
+      .doc = "Null takes the language away" },
+    END_SHAPE
+};
+
+static const struct field choice_word[] = {
+    SHAPE(option_word, "ChoiceTranslation"),
+    FIELD(option_word, owner_id, UUID, .hidden = true),
+    FIELD(option_word, locale, TEXT, .hidden = true, .format = LOCALE),
+    { .name = "value", .type = TEXT, .at = AT(option_word, word, TEXT),
+      .required = true, .nullable = true, .min = 1, .max = 255,
+      .doc = "Null takes the language away" },
+    END_SHAPE
+};
+
+#define TRANSLATIONS(S, words)                                                \
+    FIELD(S, translations, LIST, .of = words, .key = "locale", .max = 50,     \
+          .doc = "By language; those that are not named stay")
+
+const struct field staff_choice[] = {
+    SHAPE(staff_choice, "ProductChoice"),
+    FIELD(staff_choice, id, UUID, .prefix = "val",
+          .doc = "Of the value that this is; a new one without"),
+    FIELD(staff_choice, option_id, UUID, .hidden = true),
+    FIELD(staff_choice, value, TEXT, .required = true, .min = 1, .max = 255),
+    TRANSLATIONS(staff_choice, choice_word),
+    END_SHAPE
+};
+
 const struct field staff_option[] = {
     SHAPE(staff_option, "ProductOption"),
     FIELD(staff_option, id, UUID, .prefix = "opt", .internal = true),
     FIELD(staff_option, name, TEXT, .required = true, .min = 1, .max = 255),
     FIELD(staff_option, values, TEXTS, .max = 250, .item_max = VALUE_MAX,
           .doc = "In the order of showing; variants may bring more"),
+    FIELD(staff_option, choices, LIST, .of = staff_choice, .internal = true,
+          .doc = "The values with their ids and translations"),
+    FIELD(staff_option, translations, LIST, .of = option_word,
+          .key = "locale", .internal = true, .doc = "By language"),
+    END_SHAPE
+};
+
+static const struct field staff_option_patch[] = {
+    SHAPE(staff_option, "ProductOptionPatch"),
+    FIELD(staff_option, id, UUID, .prefix = "opt",
+          .doc = "Of the option that this is; a new one without"),
+    FIELD(staff_option, name, TEXT, .required = true, .min = 1, .max = 255),
+    FIELD(staff_option, choices, LIST, .of = staff_choice, .min = 1,
+          .max = PRODUCT_VARIANTS_MAX,
+          .doc = "All values in the order of showing; without it they stay"),
+    TRANSLATIONS(staff_option, option_word),
+    FIELD(staff_option, fill, TEXT, .min = 1, .max = 255,
+          .doc = "Of a new option: the value that the variants get that are "
+                 "there; the first of its choices when it is not given"),
     END_SHAPE
 };
 
@@ -177,6 +230,8 @@ const struct field staff_product_patch[] = {
     WORDING(staff_product, slug, "slug", .format = SLUG, .min = 1,
             .max = 255, .doc = "The former one becomes a redirect"),
     PRODUCT_MEMBERS,
+    FIELD(staff_product, options, LIST, .of = staff_option_patch, .max = 3,
+          .doc = "All of them, in the order of showing"),
     END_SHAPE
 };
 
@@ -358,6 +413,9 @@ const struct problem product_archived = {
 const struct problem product_not_archived = {
     409, "product_not_archived", "The product is not archived.",
 };
+const struct problem option_in_use = {
+    409, "option_in_use", "A variant still has the option or its value.",
+};
 const struct problem sku_taken = {
     409, "sku_taken", "Another variant has this SKU.",
 };
@@ -407,6 +465,7 @@ const struct constraint catalog_constraints[] = {
     { "product_categories_category_id_fkey", &unknown_category,
       "/category_ids" },
     { "product_categories_beside", &unknown_product, "" },
+    { "variants_option_values", &option_in_use, "" },
     { "variants_sku", &sku_taken, "/sku" },
     { "variants_option_key", &combination_taken, "/options" },
     { "variants_media", &unknown_media, "/media_id" },

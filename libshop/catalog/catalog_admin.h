@@ -33,12 +33,30 @@ struct wording {
     const char   *seo_description;
 };
 
+/* The name of an option, or of one of its values, in one language. */
+struct option_word {
+    uuid          owner_id;     /* of the option or the value                */
+    const char   *locale;
+    const char   *word;         /* NULL: none any more                       */
+};
+
+/* A value of an option, by itself. */
+struct staff_choice {
+    uuid          id;           /* none: a new one                           */
+    uuid          option_id;
+    const char   *value;
+    struct list   translations; /* of option_word                            */
+};
+
 /* What variants of a product differ in: at most three.  The names are given
  * with the product; values come with it or with its variants. */
 struct staff_option {
-    uuid          id;
+    uuid          id;           /* none: a new one                           */
     const char   *name;
     struct texts  values;
+    struct list   choices;      /* the same with their ids                   */
+    struct list   translations; /* of option_word                            */
+    const char   *fill;         /* value of a new one that variants get      */
 };
 
 /* A reference; the file lies elsewhere. */
@@ -175,6 +193,8 @@ struct category_held {
 };
 
 extern const struct field wording[];
+extern const struct field option_word[];
+extern const struct field staff_choice[];
 extern const struct field staff_option[];
 extern const struct field staff_media[];
 extern const struct field staff_variant[];
@@ -207,6 +227,7 @@ extern const struct problem unknown_category;
 extern const struct problem unknown_media;
 extern const struct problem product_archived;
 extern const struct problem product_not_archived;
+extern const struct problem option_in_use;
 extern const struct problem sku_taken;
 extern const struct problem combination_taken;
 extern const struct problem too_many_variants;
@@ -263,6 +284,23 @@ void product_restore(struct request *rq, const struct staff_product *p);
  * archived, 404 when it is not there. */
 void product_change(struct request *rq, uuid id);
 
+/* --- options (option.c) --- */
+
+/* Reading them, sent together with what goes before. */
+struct options_reading {
+    struct query  options;
+    struct query  choices;
+    struct query  words;
+    struct query  choice_words;
+};
+void        options_start(struct request *rq, struct options_reading *r,
+                          uuid product);
+struct list options_end(struct request *rq, struct options_reading *r);
+
+/* Of a locked product whose `options` are those of a patch: make them so, and
+ * the values of its variants with them. */
+void product_options_put(struct request *rq, const struct staff_product *p);
+
 /* --- exports (export.c) --- */
 void products_export_csv(struct request *rq);
 void products_export_ndjson(struct request *rq);
@@ -273,6 +311,9 @@ struct staff_variant *variant_hold(struct request *rq, uuid id);
 struct staff_variant *variant_view(struct request *rq, uuid id);
 void variant_insert(struct request *rq, struct staff_variant *v);
 void variant_update(struct request *rq, struct staff_variant *v);
+
+/* The one that a product without options has. */
+void variant_insert_only(struct request *rq, uuid product);
 void variant_archive(struct request *rq, const struct staff_variant *v);
 void variant_restore(struct request *rq, const struct staff_variant *v);
 

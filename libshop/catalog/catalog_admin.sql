@@ -300,6 +300,117 @@ INSERT INTO option_values (option_id, product_id, position, value)
 SELECT :id::uuid, :owner::uuid, n, value
   FROM unnest(:values::text[]) WITH ORDINALITY v(value, n);
 
+-- sql_staff_choices(owner uuid) many struct staff_choice
+-- Option by option, in the order of sql_staff_options().
+SELECT v.id, v.option_id, v.value
+  FROM option_values v
+  JOIN product_options o ON o.id = v.option_id
+ WHERE v.product_id = :owner
+ ORDER BY o.position, o.id, v.position, v.id;
+
+-- sql_option_words(owner uuid) many struct option_word
+SELECT t.option_id AS owner_id, t.locale, t.name
+  FROM product_options o
+  JOIN product_option_i18n t ON t.option_id = o.id
+ WHERE o.product_id = :owner
+ ORDER BY o.position, o.id, t.locale;
+
+-- sql_choice_words(owner uuid) many struct option_word
+-- In the order of sql_staff_choices().
+SELECT t.value_id AS owner_id, t.locale, t.value AS name
+  FROM option_values v
+  JOIN product_options o ON o.id = v.option_id
+  JOIN option_value_i18n t ON t.value_id = v.id
+ WHERE v.product_id = :owner
+ ORDER BY o.position, o.id, v.position, v.id, t.locale;
+
+-- sql_languages() many struct wording
+-- All; the default one last.
+SELECT code AS locale FROM locales ORDER BY is_default, code;
+
+-- sql_option_delete(id uuid) none
+DELETE FROM product_options WHERE id = :id;
+
+-- sql_choices_keep(option uuid, ids uuids) none
+DELETE FROM option_values
+ WHERE option_id = :option AND id <> ALL (:ids);
+
+-- sql_options_park(ids uuids, names texts) none
+-- Names that change go out of the way first: two may be exchanged.
+UPDATE product_options o SET name = o.id::text
+  FROM unnest(:ids::uuid[], :names::text[]) n (id, name)
+ WHERE o.id = n.id AND o.name <> n.name;
+
+-- sql_options_set(ids uuids, names texts) none
+UPDATE product_options o SET name = n.name, position = n.place
+  FROM unnest(:ids::uuid[], :names::text[])
+       WITH ORDINALITY n (id, name, place)
+ WHERE o.id = n.id AND (o.name, o.position) <> (n.name, n.place);
+
+-- sql_choices_park(ids uuids, names texts) many struct found_id
+UPDATE option_values v SET value = v.id::text
+  FROM unnest(:ids::uuid[], :names::text[]) n (id, name)
+ WHERE v.id = n.id AND v.value <> n.name
+RETURNING v.id;
+
+-- sql_choices_set(option uuid, owner uuid, ids uuids, names texts) none
+-- New ones too.
+INSERT INTO option_values AS v (id, option_id, product_id, position, value)
+SELECT n.id, :option, :owner, n.place, n.name
+  FROM unnest(:ids::uuid[], :names::text[])
+       WITH ORDINALITY n (id, name, place)
+ON CONFLICT (id) DO UPDATE
+   SET position = excluded.position, value = excluded.value
+ WHERE (v.position, v.value) <> (excluded.position, excluded.value);
+
+-- sql_option_words_put(ids uuids, languages texts, words texts) none
+-- A word of NULL is none any more.
+WITH given AS (
+    SELECT * FROM unnest(:ids::uuid[], :languages::text[], :words::text[])
+                  g (id, locale, word)),
+gone AS (
+    DELETE FROM product_option_i18n t USING given g
+     WHERE t.option_id = g.id AND t.locale = g.locale AND g.word IS NULL)
+INSERT INTO product_option_i18n AS t (option_id, locale, name)
+SELECT id, locale, word FROM given WHERE word IS NOT NULL
+ON CONFLICT (option_id, locale) DO UPDATE SET name = excluded.name
+ WHERE t.name <> excluded.name;
+
+-- sql_choice_words_put(ids uuids, languages texts, words texts) none
+WITH given AS (
+    SELECT * FROM unnest(:ids::uuid[], :languages::text[], :words::text[])
+                  g (id, locale, word)),
+gone AS (
+    DELETE FROM option_value_i18n t USING given g
+     WHERE t.value_id = g.id AND t.locale = g.locale AND g.word IS NULL)
+INSERT INTO option_value_i18n AS t (value_id, locale, value)
+SELECT id, locale, word FROM given WHERE word IS NOT NULL
+ON CONFLICT (value_id, locale) DO UPDATE SET value = excluded.value
+ WHERE t.value <> excluded.value;
+
+-- sql_variants_follow(owner uuid, axes uuids, fills uuids, renamed uuids) none
+-- Values in the order that options have now, those of new options filled in.
+-- What is said of a variant changes with the names of its values, too.
+UPDATE variants v
+   SET option_value_ids = n.ids, version = version + 1,
+       updated_at = shop_now()
+  FROM (SELECT x.id, array_agg(x.value_id ORDER BY o.position, o.id) AS ids
+          FROM (SELECT v.id, ov.id AS value_id, ov.option_id
+                  FROM variants v
+                 CROSS JOIN unnest(v.option_value_ids) u (id)
+                  JOIN option_values ov ON ov.id = u.id
+                 WHERE v.product_id = :owner
+                 UNION ALL
+                SELECT v.id, f.fill, f.axis
+                  FROM variants v
+                 CROSS JOIN unnest(:axes::uuid[], :fills::uuid[])
+                            f (axis, fill)
+                 WHERE v.product_id = :owner) x
+          JOIN product_options o ON o.id = x.option_id
+         GROUP BY x.id) n
+ WHERE v.id = n.id
+   AND (v.option_value_ids <> n.ids OR n.ids && :renamed::uuid[]);
+
 -- --- media ---
 
 -- sql_staff_media(owner uuid) many struct staff_media

@@ -89,6 +89,8 @@ product_edit(struct request *rq)
     product_check(rq, p);
 
     product_update(rq, p);
+    if (request_has(rq, "options"))
+        product_options_put(rq, p);
     if (request_has(rq, "media"))
         product_media_put(rq, p);
     if (request_has(rq, "category_ids"))
@@ -395,8 +397,8 @@ move_category_product(struct request *rq)
 /* --- routes -------------------------------------------------------------- */
 
 static const struct problem *const product_problems[] = {
-    &slug_taken, &sku_taken, &combination_taken, &product_archived,
-    &unknown_language, &unknown_category, NULL
+    &slug_taken, &sku_taken, &combination_taken, &option_in_use,
+    &product_archived, &unknown_language, &unknown_category, NULL
 };
 static const struct problem *const product_step_problems[] = {
     &product_archived, &product_not_archived, NULL

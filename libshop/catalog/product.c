@@ -34,16 +34,17 @@ product_hold(struct request *rq, uuid id)
 }
 
 
-/* Five statements in one round trip. */
+/* Eight statements in one round trip. */
 struct staff_product *
 product_view(struct request *rq, uuid id)
 {
-    struct query          one, texts, options, variants, media;
-    struct staff_product *p;
+    struct query           one, texts, variants, media;
+    struct options_reading options;
+    struct staff_product  *p;
 
     start_staff_product(rq, &one, id, caller(rq)->channel_id);
     start_product_wordings(rq, &texts, id, caller(rq)->channel_id);
-    start_staff_options(rq, &options, id);
+    options_start(rq, &options, id);
     start_staff_variants(rq, &variants, id, "0", FIRST_ID, BODY_VARIANTS_MAX);
     start_staff_media(rq, &media, id);
 
@@ -51,7 +52,7 @@ product_view(struct request *rq, uuid id)
     if (p == NULL)
         fail(rq, &not_found);
     p->translations.v = rows_product_wordings(rq, &texts, &p->translations.n);
-    p->options.v = rows_staff_options(rq, &options, &p->options.n);
+    p->options = options_end(rq, &options);
     p->variants.v = rows_staff_variants(rq, &variants, &p->variants.n);
     p->media.v = rows_staff_media(rq, &media, &p->media.n);
     etag_version(rq, p->version);
@@ -181,13 +182,9 @@ static void
 variants_insert(struct request *rq, const struct staff_product *p)
 {
     struct staff_variant *v = p->variants.v;
-    struct staff_variant  only = {
-        .product_id = p->id, .position = 1, .weight_grams = INT_NONE,
-        .taxable = true, .requires_shipping = true, .in_stock = true,
-    };
 
     if (p->options.n == 0 && p->variants.n == 0)
-        variant_insert(rq, &only);
+        variant_insert_only(rq, p->id);
 
     for (size_t i = 0; i < p->variants.n; i++) {
         within(rq, "/variants/%zu", i);

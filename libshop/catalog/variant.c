@@ -145,6 +145,18 @@ variant_insert(struct request *rq, struct staff_variant *v)
 }
 
 
+void
+variant_insert_only(struct request *rq, uuid product)
+{
+    struct staff_variant only = {
+        .product_id = product, .position = 1, .weight_grams = INT_NONE,
+        .taxable = true, .requires_shipping = true, .in_stock = true,
+    };
+
+    variant_insert(rq, &only);
+}
+
+
 /* Options may change, too: a combination that another has is refused by its
  * constraint. */
 void
