@@ -31,7 +31,7 @@ options_start(struct request *rq, struct options_reading *r, uuid product)
 static struct list
 words_of(struct option_word *words, size_t n, size_t *at, uuid owner)
 {
-    struct list found = { 0, words + *at };
+    struct list found = { 0, n == 0 ? NULL : words + *at };
 
     for (; *at < n && uuid_equal(words[*at].owner_id, owner); (*at)++)
         found.n++;
@@ -44,7 +44,7 @@ words_of(struct option_word *words, size_t n, size_t *at, uuid owner)
 static struct list
 choices_of(struct staff_choice *choices, size_t n, size_t *at, uuid option)
 {
-    struct list found = { 0, choices + *at };
+    struct list found = { 0, n == 0 ? NULL : choices + *at };
 
     for (; *at < n && uuid_equal(choices[*at].option_id, option); (*at)++)
         found.n++;
