@@ -388,28 +388,27 @@ SELECT id, locale, word FROM given WHERE word IS NOT NULL
 ON CONFLICT (value_id, locale) DO UPDATE SET value = excluded.value
  WHERE t.value <> excluded.value;
 
--- sql_variants_follow(owner uuid, axes uuids, fills uuids, renamed uuids) none
+-- sql_variants_follow(owner uuid, axes uuids, fills uuids, renamed uuids,
+--     every bool) none
 -- Values in the order that options have now, those of new options filled in.
--- What is said of a variant changes with the names of its values, too.
+-- What is said of a variant changes with the names of its values, too.  Each
+-- value is looked up by its key: a join would be planned by what the tables
+-- were when they were last counted.
 UPDATE variants v
-   SET option_value_ids = n.ids, version = version + 1,
-       updated_at = shop_now()
-  FROM (SELECT x.id, array_agg(x.value_id ORDER BY o.position, o.id) AS ids
-          FROM (SELECT v.id, ov.id AS value_id, ov.option_id
-                  FROM variants v
-                 CROSS JOIN unnest(v.option_value_ids) u (id)
-                  JOIN option_values ov ON ov.id = u.id
-                 WHERE v.product_id = :owner
-                 UNION ALL
-                SELECT v.id, f.fill, f.axis
-                  FROM variants v
-                 CROSS JOIN unnest(:axes::uuid[], :fills::uuid[])
-                            f (axis, fill)
-                 WHERE v.product_id = :owner) x
-          JOIN product_options o ON o.id = x.option_id
-         GROUP BY x.id) n
- WHERE v.id = n.id
-   AND (v.option_value_ids <> n.ids OR n.ids && :renamed::uuid[]);
+   SET option_value_ids = ARRAY(
+           SELECT x.id
+             FROM (SELECT u.id, (SELECT option_id FROM option_values
+                                  WHERE id = u.id) AS axis
+                     FROM unnest(v.option_value_ids) u (id)
+                    UNION ALL
+                   SELECT f.fill, f.axis
+                     FROM unnest(:axes::uuid[], :fills::uuid[])
+                          f (axis, fill)) x
+            ORDER BY (SELECT position FROM product_options
+                       WHERE id = x.axis), x.axis),
+       version = version + 1, updated_at = shop_now()
+ WHERE product_id = :owner
+   AND (:every OR option_value_ids && :renamed::uuid[]);
 
 -- --- media ---
 

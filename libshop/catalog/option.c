@@ -421,14 +421,30 @@ fill_of(const struct staff_option *o)
 }
 
 
+/* Whether each variant has its values in another order, or one more. */
+static bool
+order_changes(const struct list *all, const struct list *have)
+{
+    const struct staff_option *o = all->v, *had = have->v;
+    bool                       same = all->n == have->n;
+
+    for (size_t i = 0; same && i < all->n; i++)
+        same = uuid_equal(o[i].id, had[i].id);
+
+    return !same;
+}
+
+
 /* Old names are out of the way before new ones come; variants are last, when
  * all is in its order. */
 static void
-options_write(struct request *rq, uuid product, const struct list *all)
+options_write(struct request *rq, uuid product, const struct list *all,
+              const struct list *have)
 {
     struct staff_option *o = all->v;
     struct columns       names = columns_for(rq, all->n);
     struct columns       fills = columns_for(rq, all->n), renamed, axes;
+    bool                 every = order_changes(all, have);
     size_t               n = 0;
 
     axes = columns_for(rq, all->n);
@@ -450,7 +466,7 @@ options_write(struct request *rq, uuid product, const struct list *all)
     }
     sql_options_set(rq, names.ids, names.words);
     words_put(rq, all);
-    sql_variants_follow(rq, product, axes.ids, fills.ids, renamed.ids);
+    sql_variants_follow(rq, product, axes.ids, fills.ids, renamed.ids, every);
 }
 
 
@@ -468,7 +484,7 @@ product_options_put(struct request *rq, const struct staff_product *p)
 
     gone_delete(rq, &p->options, &have);
     new_ids(rq, &p->options);
-    options_write(rq, p->id, &p->options);
+    options_write(rq, p->id, &p->options, &have);
     if (p->options.n == 0 && have.n > 0)
         variant_insert_only(rq, p->id);
 }
