@@ -36,6 +36,6 @@ cmp_ok($asked, '>', 150, 'with all that they ask');
 
 my $said = `$build/ucontext/script 1 100 2>&1`;
 is($?, 0, 'the scripted world keeps its promises') or diag($said);
-like($said, qr/^100 runs /, 'in a hundred runs');
+like($said, qr/^100 runs /m, 'in a hundred runs');
 
 done_testing();

@@ -19,7 +19,7 @@ use Test::More;
 
 my $top = top_folder();
 my ($root, $other) = map { "$ENV{SHOP_TEST_DIR}/run-${$}$_" } '', 'b';
-my @runs;
+my (@runs, $running);
 
 # Nothing is installed here, and a stock nginx takes no ASan module.
 plan skip_all => 'a build with sanitizers is not for a stock nginx'
@@ -30,8 +30,16 @@ plan skip_all => 'make run takes what is in build/'
     if build_folder() ne 'build';
 
 # Whatever happens, nothing stays: neither processes, nor data, nor sockets.
+$SIG{$_} = sub { exit 1 } for qw(INT TERM HUP);
+
 END {
     my $status = $?;
+
+    # What is under way comes to its end first.
+    if ($running) {
+        1 while <$running>;
+        close $running;
+    }
     for my $folder (@runs) {
         my $state = state_of($folder);
         my $sockets = first_line("$state/sockets");
@@ -61,7 +69,11 @@ sub make {
     my ($folder, @target) = @_;
 
     delete local @ENV{qw(MAKEFLAGS MAKELEVEL MFLAGS PORT)};
-    my $said = `make -C $folder @target 2>&1 < /dev/null`;
+    open $running, '-|', 'sh', '-c', 'exec make -C "$0" "$@" 2>&1 < /dev/null',
+        $folder, @target or die "make: $!";
+    my $said = do { local $/; <$running> } // '';
+    close $running;
+    undef $running;
     return ($? >> 8, $said);
 }
 
@@ -110,7 +122,7 @@ copies();
 my $before = sums($root);
 my $port = free_port();
 my ($status, $said) = make($root, 'run', "PORT=$port");
-is($status, 0, 'a shop from nothing') or BAIL_OUT($said);
+is($status, 0, 'a shop from nothing') or die $said;
 like($said, qr{^The shop is at http://127\.0\.0\.1:$port;}m, 'says where');
 unlike($said, qr/^(?:Building|Installing)/m, 'it built and installed nothing');
 
