@@ -159,8 +159,7 @@ is(scalar @bad, 0, "none of $all->{checked} answers differs")
 
 diag("$all->{seen} of $all->{documented} documented statuses were seen");
 
-# Asks a record and the list what nobody has seen that is not on it, and what
-# is on it for no reason.
+# What nobody has seen and the list lacks, and what the list has in vain.
 sub faults_of_list {
     my ($checked, $list) = @_;
     my %missing = map { $_ => 1 } @{ $checked->{missing} };
