@@ -729,14 +729,17 @@ sub workers {
 }
 
 
-# Memory of a worker that it shares with nobody.  Sanitizers keep what was
-# freed, so with them there is nothing to be measured.
+# Memory of a worker that it shares with nobody; own_kb($pid, 'Anonymous') is
+# what it has for itself, without what nobody else has touched yet of a file or
+# of shared memory.  Sanitizers keep what was freed, so with them there is
+# nothing to be measured.
 sub own_kb {
-    my ($worker) = @_;
+    my ($worker, $which) = @_;
 
+    $which //= 'Private_Dirty';
     return 0 if asan_library();
     return read_file("/proc/$worker/smaps_rollup")
-        =~ /^Private_Dirty:\s+(\d+)/m ? $1 : die "no Private_Dirty\n";
+        =~ /^$which:\s+(\d+)/m ? $1 : die "no $which\n";
 }
 
 
