@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 #
 # upgrade.t - fifty clients write over connections that they keep while nginx
-# is reloaded, while another binary with another library takes over, gives
-# back, and takes over for good: no request fails, and what was acknowledged
-# is there once.
+# is reloaded, while the database is migrated, another binary with a library
+# that needs that takes over, gives back, and takes over for good: no request
+# fails, and what was acknowledged is there once.
 #
 # What is bounded by time is left out of make test.
 
@@ -26,6 +26,11 @@ my $key = as_key('products.write');
 my $library = "$ENV{SHOP_TEST_DIR}/lib/libshop.so.1";
 my ($pid, $in, $out);
 my $began = 0;
+
+# The last migration, and one whose name is as long.
+my ($migration) = read_file(top_folder() . '/sql/sqitch.plan')
+    =~ /^(\w+)[^\n]*\n*\z/m;
+my $next = substr 'expanded_and_more', 0, length $migration;
 
 sub counter { status()->{counters}{ $_[0] } }
 
@@ -79,7 +84,8 @@ sub master_now {
                            =~ /^(\d+)$/m)[0] });
 }
 
-# The same library as another file, and with another version in it.
+# The same library as another file, and with another version in it, and the
+# name of another migration that it needs.
 sub replace_library {
     my ($version) = @_;
     my $code = read_file($library);
@@ -88,6 +94,8 @@ sub replace_library {
     die "$version is to be as long as $now\n" if length $version != length $now;
     ok($code =~ s/(?<![\w.])\Q$now\E\0/$version\0/g,
        "a library of version $version");
+    is($code =~ s/\0\Q$migration\E\0/\0$next\0/g, 1,
+       "that needs $next");
     write_bytes("$library.new", $code);
     chmod 0755, "$library.new";
     rename "$library.new", $library or die "$library: $!";
@@ -99,6 +107,40 @@ sub write_bytes {
     open my $file, '>:raw', $to or die "$to: $!";
     print $file $bytes;
     close $file or die "$to: $!";
+}
+
+# What /readyz says of the migrations, when all is well; over a connection that
+# no worker has to wait for.
+sub ready {
+    my $res = get('/readyz');
+
+    Shop::Test::close_connection();
+    return $res->{status} == 200 ? $res->{json}{change} : $res->{status};
+}
+
+# The next version's migration, beside those that there are: it adds, and takes
+# nothing away.
+sub expand {
+    my $copy = "$ENV{SHOP_TEST_DIR}/expand$$";
+    my %sql = (deploy => <<'SQL', revert => 'SELECT 1;', verify => 'SELECT 1;');
+BEGIN;
+ALTER TABLE products ADD COLUMN weighs int NOT NULL DEFAULT 0;
+ALTER TABLE product_i18n ADD COLUMN shout text
+    GENERATED ALWAYS AS (upper(title)) STORED;
+CREATE TABLE more (product_id uuid REFERENCES products);
+CREATE INDEX more_product ON more (product_id);
+COMMIT;
+SQL
+
+    system('cp', '-r', top_folder() . '/sql', $copy) == 0 or die "cp: $?\n";
+    write_file("$copy/$_/$next.sql", $sql{$_}) for keys %sql;
+    write_file("$copy/sqitch.plan", read_file("$copy/sqitch.plan")
+        . "$next [$migration] 2026-01-01T00:00:00Z"
+        . " Shop <shop\@localhost> # For the test\n");
+    local @ENV{qw(PGHOST SQITCH_FULLNAME SQITCH_EMAIL TZ)}
+        = ($ENV{SHOP_TEST_DIR}, 'shop', 'shop@localhost', 'UTC');
+    is(system("cd $copy && sqitch --quiet deploy "
+              . "db:pg://shop_owner\@/$shop->{db}"), 0, 'it is migrated');
 }
 
 # The sockets that these have open, but for those that listen.
@@ -142,6 +184,10 @@ my $version = status()->{version};
 
 replace_library('9.9.9');
 begin();
+my $then = ready();
+expand();
+isnt(ready(), $then, 'the old code is ready, and has seen it');
+more();
 reload();
 is(loaded((workers())[0]), $file, 'a reload loads no new code');
 my @old = workers();
@@ -154,6 +200,7 @@ drained(@old);
 kill WINCH => $old;
 wait_for(sub { !grep { kill 0, $_ } @old }, 'the old workers go');
 is(status()->{version}, '9.9.9', 'the new code answers');
+is(ready(), $next, 'and is ready, for what it needs is there');
 more();
 
 # It does not please: the old one starts its workers again.
@@ -168,6 +215,7 @@ more();
 end('there and back');
 is(status()->{version}, $version, 'the old code answers');
 is(master_now(), $old, 'it is the master again');
+is(ready(), $next, 'and ready, with a schema that is newer than it');
 ok(wait_for(sub {
     my $conn = new_connection();
     my $res = $conn->request('GET', '/healthz', {});
@@ -190,6 +238,10 @@ reload();
 more();
 end('for good');
 is(status()->{version}, '9.9.9', 'the new code answers');
+
+# What it needs is not there: nobody is sent to it.
+sql("DELETE FROM sqitch.changes WHERE change = '$next'");
+is_problem(get('/readyz'), 503, 'not_migrated');
 
 write_bytes("$library.new", $keep);
 chmod 0755, "$library.new";
