@@ -26,24 +26,27 @@ pointer_to(struct request *rq, const struct wording *w, const char *member)
 /* --- HTML ---------------------------------------------------------------- */
 
 
-/* A text over the limits is a fault, and is not written. */
-static void
-clean(struct request *rq, struct wording *w)
+static struct html_text
+html_of(struct request *rq, struct wording *w)
 {
-    w->description = html_cleaned(rq, w->description,
-                                  pointer_to(rq, w, "description"));
+    return (struct html_text) { &w->description,
+                                pointer_to(rq, w, "description") };
 }
 
 
+/* A text over the limits is a fault, and is not written. */
 void
 wordings_clean(struct request *rq, struct wording *text,
                const struct list *translations)
 {
-    struct wording *w = translations->v;
+    struct wording   *w = translations->v;
+    size_t            n = translations->n;
+    struct html_text *all = alloc(rq, (n + 1) * sizeof(*all));
 
-    clean(rq, text);
-    for (size_t i = 0; i < translations->n; i++)
-        clean(rq, &w[i]);
+    for (size_t i = 0; i < n; i++)
+        all[i] = html_of(rq, &w[i]);
+    all[n] = html_of(rq, text);
+    html_clean_all(rq, all, n + 1);
 }
 
 

@@ -419,10 +419,17 @@ const char *id_of(struct request *rq, const char *prefix, uuid id);
  * not outlive.  Before the first statement of a transaction only. */
 void offload(struct request *rq, void (*work)(void *arg), void *arg);
 
-/* HTML of a body made harmless; NULL stays NULL.  When it is over a limit, a
- * fault at the pointer is noted.  Before the first statement. */
-const char *html_cleaned(struct request *rq, const char *html,
-                         const char *pointer);
+/* A text of a body that is HTML, and its place there. */
+struct html_text {
+    const char  **text;
+    const char   *pointer;
+};
+
+/* HTML made harmless, in its place; NULL stays NULL.  What is over a limit is a
+ * fault at its pointer.  All in one visit to a thread, as each costs more than
+ * most texts do.  Before the first statement. */
+void html_clean_all(struct request *rq, const struct html_text *texts,
+                    size_t n);
 
 /* SHA-256 as 64 hexadecimal digits. */
 const char *sha256_of(struct request *rq, const char *data, size_t n);

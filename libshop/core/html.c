@@ -430,9 +430,6 @@ pass(struct cleaner *c, const char *in, size_t n)
     GumboOutput  *output;
 
     c->len = 0;
-    c->limit = html_over_limit(in, n);
-    if (c->limit != NULL)
-        return 1;
     if (setjmp(c->out_of_gumbo) != 0) {
         pool_drop(c);
         return c->limit != NULL ? 1 : SHOP_E_NOMEM;
@@ -464,6 +461,9 @@ settle(struct cleaner *c, const char *in, size_t n, char *spare)
             return rc;
         if (c->len == n && memcmp(c->out, in, n) == 0)
             return 0;
+        c->limit = html_over_limit(c->out, c->len);
+        if (c->limit != NULL)
+            return 1;
         in = c->out;
         n = c->len;
         swap = c->out;
@@ -475,17 +475,21 @@ settle(struct cleaner *c, const char *in, size_t n, char *spare)
 }
 
 
-/* Two buffers of the largest size: one is read while the other is written.
+/* What is refused unread takes no memory.  Two buffers of the largest size: one
+ * is read while the other is written.
  * Its result has a block of its own size, so that what the caller keeps is not
  * 64 KB for a line. */
 int
 html_clean(const char *text, size_t n, struct html *out)
 {
     struct cleaner  c = { 0 };
-    char           *buffers = shop_env.alloc(2 * (HTML_MAX + 1));
+    char           *buffers;
     int             rc;
 
-    *out = (struct html) { 0 };
+    *out = (struct html) { .limit = html_over_limit(text, n) };
+    if (out->limit != NULL)
+        return 1;
+    buffers = shop_env.alloc(2 * (HTML_MAX + 1));
     if (buffers == NULL)
         return SHOP_E_NOMEM;
     c.out = buffers;

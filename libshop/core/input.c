@@ -14,19 +14,28 @@
 #define SLUG_BYTES  100
 
 struct cleaning {
-    const char   *text;
-    size_t        n;
+    const char   *text;         /* NULL: nothing to be cleaned               */
     struct html   html;
     int           rc;
+};
+
+struct cleanings {
+    struct cleaning  *v;
+    size_t            n;
 };
 
 
 static void
 clean(void *arg)
 {
-    struct cleaning *c = arg;
+    struct cleanings *all = arg;
 
-    c->rc = html_clean(c->text, c->n, &c->html);
+    for (size_t i = 0; i < all->n; i++) {
+        struct cleaning *c = &all->v[i];
+
+        if (c->text != NULL)
+            c->rc = html_clean(c->text, strlen(c->text), &c->html);
+    }
 }
 
 
@@ -35,36 +44,50 @@ clean(void *arg)
 static void
 forget(void *data)
 {
-    struct cleaning *c = data;
+    struct cleanings *all = data;
 
-    html_free(&c->html);
+    for (size_t i = 0; i < all->n; i++)
+        html_free(&all->v[i].html);
 }
 
 
 /* The result is the cleaner's memory, which lives as long as the attempt: no
  * second copy is made. */
-const char *
-html_cleaned(struct request *rq, const char *html, const char *pointer)
+static void
+cleaned(struct request *rq, const struct cleaning *c,
+        const struct html_text *t)
 {
-    struct cleaning *c;
-
-    if (html == NULL)
-        return NULL;
-
-    c = alloc(rq, sizeof(*c));
-    c->text = html;
-    c->n = strlen(html);
-    if (arena_cleanup(&rq->attempt, forget, c) == NULL)
-        fail(rq, &out_of_memory);
-    offload(rq, clean, c);
-
     if (c->rc < 0)
         fail(rq, &out_of_memory);
     if (c->rc == 0)
-        return c->html.text;
-    fault(rq, pointer, "html_too_large", c->html.limit);
+        *t->text = c->html.text;
+    else
+        fault(rq, t->pointer, "html_too_large", c->html.limit);
+}
 
-    return html;
+
+void
+html_clean_all(struct request *rq, const struct html_text *texts, size_t n)
+{
+    struct cleanings *all = alloc(rq, sizeof(*all));
+    bool              any = false;
+
+    all->v = alloc(rq, n * sizeof(*all->v));
+    all->n = n;
+    for (size_t i = 0; i < n; i++) {
+        all->v[i].text = *texts[i].text;
+        any |= all->v[i].text != NULL;
+    }
+    if (!any)
+        return;
+    if (arena_cleanup(&rq->attempt, forget, all) == NULL)
+        fail(rq, &out_of_memory);
+    offload(rq, clean, all);
+
+    for (size_t i = 0; i < n; i++) {
+        if (all->v[i].text != NULL)
+            cleaned(rq, &all->v[i], &texts[i]);
+    }
 }
 
 

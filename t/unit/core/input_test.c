@@ -14,13 +14,36 @@ static const char  *given;              /* to the handler                    */
 static void
 clean(struct request *rq)
 {
-    const char *text = html_cleaned(rq, given, "/text");
+    const char       *text = given;
+    struct html_text  all = { &text, "/text" };
 
+    html_clean_all(rq, &all, 1);
     faults_check(rq);
     if (text == NULL)
         reply_none(rq);
     else
         reply_text(rq, 200, "text/html", text, strlen(text));
+}
+
+
+/* One of three is not there, one is over a limit. */
+static void
+clean_three(struct request *rq)
+{
+    const char       *one = given, *none = NULL, *deep = NULL;
+    struct html_text  all[] = {
+        { &one, "/one" }, { &none, "/none" }, { &deep, "/deep" },
+    };
+    char             *tags = alloc(rq, 3 * 200 + 1);
+
+    for (int i = 0; i < 200; i++)
+        memcpy(tags + 3 * i, "<b>", 3);
+    deep = tags;
+    html_clean_all(rq, all, 3);
+    assert_string_equal(one, "<p>a</p>");
+    assert_null(none);
+    assert_ptr_equal(deep, tags);
+    faults_check(rq);
 }
 
 
@@ -64,6 +87,18 @@ html_is_cleaned_on_a_thread(void **state)
     assert_waits(&a);
     run_job(*state);
     assert_answer(&a, 200, "<p>a</p>");
+}
+
+
+static void
+all_html_is_cleaned_in_one_visit(void **state)
+{
+    struct asked a = { 0 };
+
+    get(*state, &a, clean_three, "<p onclick=x>a");
+    assert_waits(&a);
+    run_job(*state);
+    assert_problem(&a, 422, "wrong_body");
 }
 
 
@@ -199,6 +234,7 @@ core_input_tests(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_TOYSHOP(html_is_cleaned_on_a_thread),
+        WITH_TOYSHOP(all_html_is_cleaned_in_one_visit),
         WITH_TOYSHOP(no_html_needs_no_thread),
         WITH_TOYSHOP(without_a_thread_nothing_is_taken_as_clean),
         WITH_TOYSHOP(what_is_over_a_limit_is_a_fault),
