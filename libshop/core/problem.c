@@ -27,7 +27,8 @@ const struct problem wrong_body = {
     422, "wrong_body", "Members of the body are unknown, missing or wrong.",
 };
 const struct problem unsupported_media_type = {
-    415, "unsupported_media_type", "The body must be application/json.",
+    415, "unsupported_media_type",
+    "The body must be application/json, and not compressed.",
 };
 const struct problem bad_idempotency_key = {
     400, "bad_idempotency_key",
