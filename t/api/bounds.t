@@ -68,10 +68,13 @@ ok_json(patch("$admin/products/$id{product}",
                   ->{headers}{etag}), 200);
 
 # A picture has an id only when its product is there, so in a new product no
-# variant can name one, whatever its form.  A place is after or before.
+# variant can name one, whatever its form.  A place is after or before.  Ids of
+# options and values are those that the product has, and what fills is a choice.
 my %never = ("POST $admin/products /variants/0/media_id" => 1,
              "POST $admin/categories/{category}/products/{product}/move"
-                 . ' /before' => 1);
+                 . ' /before' => 1,
+             map { ("PATCH $admin/products/{product} /options/0$_" => 1) }
+                 qw(/id /choices/0/id /fill));
 
 
 # --- values ----------------------------------------------------------------
@@ -147,6 +150,7 @@ sub make {
     return "/$n" if ($s->{format} // '') eq 'uri-reference';
     return "t$n" if is_type($s, 'string');
     return price($n) if $p->{min_quantity};
+    return { name => "o$n", choices => [{ value => "v$n" }] } if $p->{fill};
     return { options => ["a$n", 'b', 'c'] } if $p->{sku};
     return { map { $_ => make($p->{$_}, $n) } @{ $s->{required} // [] } };
 }
@@ -285,16 +289,27 @@ sub make_inner {
 }
 
 
-# As JSON; what in_order() made is JSON already.
-sub encoded {
+# What in_order() made is taken out of a body, of which it may be any part.
+sub raw_of {
     my ($body) = @_;
     my $raw;
 
-    for my $name (keys %$body) {
-        next unless ref $body->{$name} eq 'SCALAR';
-        $raw = ${ $body->{$name} };
-        $body->{$name} = 'RAW';
+    for (ref $body eq 'ARRAY' ? @$body : values %$body) {
+        if (ref eq 'SCALAR') {
+            $raw = $$_;
+            $_ = 'RAW';
+        } elsif (ref eq 'ARRAY' || ref eq 'HASH') {
+            $raw //= raw_of($_);
+        }
     }
+    return $raw;
+}
+
+
+# As JSON; what in_order() made is JSON already.
+sub encoded {
+    my ($body) = @_;
+    my $raw = raw_of($body);
     my $text = Shop::Test::json()->encode($body);
     $text =~ s/"RAW"/$raw/ if defined $raw;
     return $text;
