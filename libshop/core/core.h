@@ -510,7 +510,8 @@ void stream_csv(struct request *rq, const struct texts *cells);
 
 /* Server-sent events, from behind one to the client's end or the worker's: a
  * STREAM of the media type text/event-stream.  `last` is the newest that there
- * is; `types` may be none, which is all, and end with * each. */
+ * is; `types` may be none, which is all, and end with * each.  They come when
+ * the handler, which has nothing more to say, has returned. */
 void stream_events(struct request *rq, int64_t after, int64_t last,
                    const struct texts *types);
 

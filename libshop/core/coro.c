@@ -11,7 +11,6 @@
 #include "core/coro.h"
 
 #include <assert.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -193,18 +192,58 @@ coro_pool_init(struct coro_pool *pool, unsigned max, size_t stack_size)
 }
 
 
+/* The shadow of what an abandoned coroutine left would outlast the mapping. */
+static void
+stack_unmap(struct coro *co)
+{
+    size_t             page = (size_t) sysconf(_SC_PAGESIZE);
+    struct coro_pool  *pool = co->pool;
+
+#if defined(__SANITIZE_ADDRESS__)
+    ASAN_UNPOISON_MEMORY_REGION(co->base, pool->stack_size);
+#endif
+    munmap(co->base - page, page + pool->stack_size);
+    shop_env.release(co);
+    pool->made--;
+}
+
+
+/* All of a list but the first of it. */
+static void
+spares_unmap(struct coro_pool *pool, unsigned keep)
+{
+    struct coro **at = &pool->spare;
+    struct coro  *co;
+
+    for (unsigned i = 0; i < keep; i++)
+        at = &(*at)->next;
+    while ((co = *at) != NULL) {
+        *at = co->next;
+        stack_unmap(co);
+    }
+    pool->spares = pool->unused = keep;
+}
+
+
 void
 coro_pool_done(struct coro_pool *pool)
 {
-    size_t        page = (size_t) sysconf(_SC_PAGESIZE);
-    struct coro  *co;
+    spares_unmap(pool, 0);
+}
 
-    while ((co = pool->spare) != NULL) {
-        pool->spare = co->next;
-        munmap(co->base - page, page + pool->stack_size);
-        shop_env.release(co);
-        pool->made--;
-    }
+
+/* The ones used last come first, so what is cold stands behind. */
+bool
+coro_pool_trim(struct coro_pool *pool, unsigned keep)
+{
+    unsigned needed = pool->spares - pool->unused;
+
+    if (pool->spares > keep)
+        spares_unmap(pool, needed > keep ? needed : keep);
+    else
+        pool->unused = pool->spares;
+
+    return pool->spares > keep;
 }
 
 
@@ -213,10 +252,14 @@ coro_make(struct coro_pool *pool, void (*fn)(void *), void *arg)
 {
     struct coro *co = pool->spare;
 
-    if (co != NULL)
+    if (co != NULL) {
         pool->spare = co->next;
-    else if (pool->live >= pool->max || (co = stack_map(pool)) == NULL)
+        pool->spares--;
+        if (pool->spares < pool->unused)
+            pool->unused = pool->spares;
+    } else if (pool->live >= pool->max || (co = stack_map(pool)) == NULL) {
         return NULL;
+    }
 
     co->fn = fn;
     co->arg = arg;
@@ -237,6 +280,7 @@ coro_abandon(struct coro *co)
 
     co->next = pool->spare;
     pool->spare = co;
+    pool->spares++;
     pool->live--;
 }
 

@@ -2,7 +2,7 @@
  * coro.h - stackful coroutines: a function that can be left and entered.
  *
  * A coroutine runs on a stack of its own with a guard page below it.  Stacks
- * are pooled, last used first, and never unmapped below a high-water mark.
+ * are pooled, last used first; coro_pool_trim() unmaps what lies unused.
  * A coroutine that ends, or is abandoned, gives its stack back; nothing on an
  * abandoned stack is unwound, so nothing on it may own anything.
  *
@@ -11,6 +11,7 @@
 #ifndef SHOP_CORO_H
 #define SHOP_CORO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,11 +23,18 @@ struct coro_pool {
     unsigned      live;
     unsigned      made;                 /* mapped, in use or spare           */
     unsigned      peak;
-    struct coro  *spare;
+    unsigned      spares;
+    unsigned      unused;               /* spares that nobody has needed ... */
+    struct coro  *spare;                /* ... since the last trim           */
 };
 
 void coro_pool_init(struct coro_pool *pool, unsigned max, size_t stack_size);
 void coro_pool_done(struct coro_pool *pool);
+
+/* Unmap the spare stacks that were not needed since it was called last, except
+ * for so many: what a rush took is not kept for ever, and what is used again
+ * and again is.  False: there is nothing to come back for. */
+bool coro_pool_trim(struct coro_pool *pool, unsigned keep);
 
 /* Make a coroutine that will run fn(arg) when first resumed. */
 struct coro *coro_make(struct coro_pool *pool, void (*fn)(void *), void *arg);

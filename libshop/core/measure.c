@@ -93,7 +93,7 @@ count(struct shop *shop, unsigned route, const shop_answer_t *a, bool timed)
 /* `caller_id` has room for CALLER_ID bytes, and is `a`'s until it is sent.  One
  * that was ended while it waited has waited until now. */
 void
-measure_answer(struct request *rq, shop_answer_t *a, char *caller_id)
+measure_fill(struct request *rq, shop_answer_t *a, char *caller_id)
 {
     uint64_t now = shop_env.mono_us();
 
@@ -106,9 +106,25 @@ measure_answer(struct request *rq, shop_answer_t *a, char *caller_id)
         a->db_us += (uint32_t) (now - rq->db_since_us);
     a->cache_us = rq->cache_us;
     a->us = (uint32_t) (now - rq->start_us);
+}
 
+
+void
+measure_answer(struct request *rq, shop_answer_t *a, char *caller_id)
+{
+    measure_fill(rq, a, caller_id);
     if (rq->route != NULL)
         count(rq->shop, rq->match.id, a, !rq->stream.open);
+}
+
+
+/* Of a stream that has outlived its request. */
+void
+measure_end(struct shop *shop, unsigned route, shop_answer_t *a,
+            uint64_t start_us)
+{
+    a->us = (uint32_t) (shop_env.mono_us() - start_us);
+    count(shop, route, a, false);
 }
 
 

@@ -28,6 +28,7 @@
 #include "core/core.h"
 #include "core/coro.h"
 #include "core/db.h"
+#include "core/hub.h"
 #include "core/limit.h"
 #include "core/pace.h"
 #include "core/route.h"
@@ -77,7 +78,14 @@ struct touching {
 
 enum request_state { RUNNING, DONE, FAILED, AGAIN };
 
+/* What the host has of a request, its shop_call_t: the first member of it, or
+ * of a listener, who outlives it. */
+struct call {
+    struct request  *rq;                /* NULL: he listens                  */
+};
+
 struct request {
+    struct call             call;
     struct shop            *shop;
     const shop_request_t   *in;         /* the host's                        */
     const shop_sink_ops_t  *sink;       /* NULL: the client is gone          */
@@ -87,6 +95,7 @@ struct request {
     struct arena            perm;       /* lives as long as the request      */
     struct arena            attempt;    /* dropped when it is run again      */
     struct coro            *coro;
+    void                  (*story)(void *rq);   /* that it runs: serve()     */
     enum request_state      state;
     unsigned                attempts;   /* begun                             */
     bool                    waiting;    /* yielded, to be woken              */
@@ -99,6 +108,8 @@ struct request {
     struct tx               tx;
     struct task            *task;       /* on a pool thread, or NULL         */
     struct chain           *chain;      /* whose step it is; NULL: a client's */
+    struct listener        *listener;   /* that it may become, or NULL       */
+    struct listener        *step_of;    /* who waits for its end, or NULL    */
 
     struct match            match;
     const struct route     *route;
@@ -157,6 +168,20 @@ void request_pause(struct request *rq, uint32_t ms);
  * begin, and chain_ended() will not be called. */
 bool request_own(struct shop *shop, const struct route *route,
                  shop_str_t body, const char *request_id, struct chain *chain);
+
+/* Beside one that a client has sent, and with the same words: what must wait is
+ * done by `story`, and nothing is answered.  NULL: it could not begin; else
+ * request_go() runs it. */
+struct request *request_aside(struct shop *shop, const shop_request_t *in,
+                              const struct route *route,
+                              void (*story)(void *rq));
+
+enum fate { WAITS, ENDED, STAYS };      /* STAYS: as a listener              */
+enum fate request_go(struct request *rq);
+
+/* End one that waits, with a problem, unless its answer is ready and it waits
+ * for something that is nobody's answer. */
+void request_stop(struct request *rq, const struct problem *p);
 
 /* The request is over: true when its task is not, and will free it
  * (offload.c). */
@@ -235,6 +260,9 @@ void measure_answer(struct request *rq, shop_answer_t *a, char *caller_id);
 /* One that was sent then has its answer, or is not waited for any more. */
 void measure_statement(struct request *rq, const char *name,
                        uint64_t since_us, bool answered);
+void measure_fill(struct request *rq, shop_answer_t *a, char *caller_id);
+void measure_end(struct shop *shop, unsigned route, shop_answer_t *a,
+                 uint64_t start_us);
 void measure_hit(struct shop *shop, const struct match *m, shop_answer_t *a,
                  uint64_t start_us);
 

@@ -17,6 +17,8 @@
 #include "core/worker.h"
 
 #define OUTAGE_MS  1000         /* see patience_ms()                         */
+#define STACKS     64           /* kept, however long they lie unused        */
+#define TRIM_MS    10000
 
 
 void
@@ -71,7 +73,7 @@ attempt_again(struct request *rq)
     rq->state = RUNNING;
     rq->attempts++;
 
-    rq->coro = coro_make(&rq->shop->coros, serve, rq);
+    rq->coro = coro_make(&rq->shop->coros, rq->story, rq);
     if (rq->coro == NULL)
         stage_problem(rq, &overloaded);
 
@@ -85,21 +87,66 @@ request_free(struct request *rq)
 {
     arena_reset(&rq->attempt);
     arena_reset(&rq->perm);
+    listener_free(rq->listener);
     shop_env.release(rq);
 }
 
 
+static void trim_later(struct shop *shop);
+
+
 static void
+trim(shop_timer_t *t)
+{
+    struct shop *shop = t->ctx;
+
+    shop->trim.ctx = NULL;
+    if (coro_pool_trim(&shop->coros, STACKS))
+        trim_later(shop);
+}
+
+
+/* Only while there is something to give back: who is idle is not woken. */
+static void
+trim_later(struct shop *shop)
+{
+    if (shop->coros.spares <= STACKS || shop->trim.ctx != NULL)
+        return;
+    shop->trim.fire = trim;
+    shop->trim.ctx = shop;
+    shop->ops->timer_set(shop->host, &shop->trim, TRIM_MS,
+                         SHOP_TIMER_BACKGROUND);
+}
+
+
+/* What its client is told; one who listens has been told, and will be. */
+static enum fate
+conclude(struct request *rq)
+{
+    if (rq->chain != NULL || rq->step_of != NULL)
+        return ENDED;
+    if (listener_stays(rq)) {
+        listener_stay(rq);
+        return STAYS;
+    }
+    answer_send(rq);
+
+    return ENDED;
+}
+
+
+static enum fate
 request_end(struct request *rq)
 {
     struct shop          *shop = rq->shop;
     struct chain         *chain = rq->chain;
+    struct listener      *waiter = rq->step_of;
     const struct problem *p = rq->problem;
+    uint32_t              db_us = rq->db_us;
+    enum fate             fate;
 
     shop->ops->timer_del(shop->host, &rq->deadline);
-    if (chain == NULL)
-        answer_send(rq);
-
+    fate = conclude(rq);
     *rq->prev = rq->next;
     if (rq->next != NULL)
         rq->next->prev = rq->prev;
@@ -109,8 +156,13 @@ request_end(struct request *rq)
         request_free(rq);
     }
     shop->count[COUNT_CORO_LIVE] = shop->coros.live;
+    trim_later(shop);
     if (chain != NULL)
         chain_ended(chain, p);
+    if (waiter != NULL)
+        listener_stepped(waiter, p, db_us);
+
+    return fate;
 }
 
 
@@ -125,8 +177,8 @@ work(struct request *rq)
 }
 
 
-/* Run it until it waits or has ended: true when it has ended. */
-static bool
+/* Run it until it waits or has ended. */
+static enum fate
 request_run(struct request *rq)
 {
     do {
@@ -135,20 +187,17 @@ request_run(struct request *rq)
         while ((alive = coro_resume(rq->coro) == 1) && rq->work != NULL)
             work(rq);
         if (alive && rq->state == RUNNING)
-            return false;
+            return WAITS;
         if (alive)
             coro_abandon(rq->coro);
         rq->coro = NULL;
     } while (rq->state == AGAIN && attempt_again(rq));
-    request_end(rq);
 
-    return true;
+    return request_end(rq);
 }
 
 
-/* End one that waits, with a problem, unless its answer is ready and it waits
- * for something that is nobody's answer. */
-static void
+void
 request_stop(struct request *rq, const struct problem *p)
 {
     coro_abandon(rq->coro);
@@ -318,9 +367,7 @@ answer_at_once(struct request *rq, const struct problem *p)
         header(rq, "Allow", allow);
     }
     answer_send(rq);
-    arena_reset(&rq->attempt);
-    arena_reset(&rq->perm);
-    shop_env.release(rq);
+    request_free(rq);
 }
 
 
@@ -334,6 +381,8 @@ request_make(struct shop *shop, const shop_request_t *in,
         return NULL;
 
     memset(rq, 0, sizeof(*rq));
+    rq->call.rq = rq;
+    rq->story = serve;
     rq->shop = shop;
     rq->in = in;
     rq->sink = sink;
@@ -393,6 +442,14 @@ own_copy(struct request *rq)
 }
 
 
+static bool
+tells_events(const struct route *r)
+{
+    return (r->flags & STREAM)
+           && strcmp(r->media_type, "text/event-stream") == 0;
+}
+
+
 /* A coroutine for the request, or the problem that answers it at once. */
 static const struct problem *
 request_begin(struct request *rq)
@@ -402,8 +459,11 @@ request_begin(struct request *rq)
 
     if ((rq->route->flags & TX) && own_copy(rq) != SHOP_OK)
         return &out_of_memory;
+    if (tells_events(rq->route) && rq->sink != NULL
+        && (rq->listener = listener_make(rq)) == NULL)
+        return &out_of_memory;
 
-    rq->coro = coro_make(&rq->shop->coros, serve, rq);
+    rq->coro = coro_make(&rq->shop->coros, rq->story, rq);
     rq->attempts = 1;
     if (rq->coro == NULL)
         COUNT(rq->shop, CORO_REFUSED, 1);
@@ -428,31 +488,31 @@ patience_ms(const struct request *rq)
 }
 
 
-/* Run what was begun: true when it has ended already. */
-static bool
+/* Run what was begun. */
+enum fate
 request_go(struct request *rq)
 {
     struct shop *shop = rq->shop;
+    enum fate    fate;
 
     request_link(rq);
     shop->count[COUNT_CORO_LIVE] = shop->coros.live;
     shop->count[COUNT_CORO_PEAK] = shop->coros.peak;
-    if (request_run(rq))
-        return true;
-
-    if (!rq->stream.open) {
+    fate = request_run(rq);
+    if (fate == WAITS && !rq->stream.open) {
         rq->until_ms = shop_now_ms(shop) + shop->conf.deadline_ms;
         deadline_set(rq, patience_ms(rq));
     }
 
-    return false;
+    return fate;
 }
 
 
 static int
 submit(struct request *rq, const struct problem *p, shop_call_t **out)
 {
-    bool refused = p != NULL;
+    bool         refused = p != NULL;
+    struct call *call;
 
     if (!refused)
         p = request_begin(rq);
@@ -463,9 +523,10 @@ submit(struct request *rq, const struct problem *p, shop_call_t **out)
         return SHOP_OK;
     }
 
-    if (request_go(rq))
+    call = rq->listener != NULL ? (struct call *) rq->listener : &rq->call;
+    if (request_go(rq) == ENDED)
         return SHOP_OK;
-    *out = (shop_call_t *) rq;
+    *out = (shop_call_t *) call;
 
     return SHOP_AGAIN;
 }
@@ -496,6 +557,25 @@ request_own(struct shop *shop, const struct route *route, shop_str_t body,
     request_go(rq);
 
     return true;
+}
+
+
+struct request *
+request_aside(struct shop *shop, const shop_request_t *in,
+              const struct route *route, void (*story)(void *rq))
+{
+    struct request *rq = request_make(shop, in, NULL, NULL);
+
+    if (rq == NULL)
+        return NULL;
+    rq->route = route;
+    rq->story = story;
+    if (request_begin(rq) != NULL) {
+        request_free(rq);
+        return NULL;
+    }
+
+    return rq;
 }
 
 
@@ -533,8 +613,12 @@ shop_submit(shop_t *shop, const shop_request_t *in,
 SHOP_API void
 shop_detach(shop_call_t *call)
 {
-    struct request *rq = (struct request *) call;
+    struct request *rq = ((struct call *) call)->rq;
 
+    if (rq == NULL) {
+        listener_leave((struct listener *) call);
+        return;
+    }
     COUNT(rq->shop, DETACHED, 1);
     rq->sink = NULL;
     if (!(rq->route->flags & TX))
@@ -716,9 +800,11 @@ SHOP_API void
 shop_close(shop_t *shop)
 {
     background_close(&shop->background);
-    hub_close(&shop->hub);
+    hub_close(&shop->hub, shop);
     while (shop->live != NULL)
         request_stop(shop->live, &shutting_down);
+    hub_done(&shop->hub);
+    shop->ops->timer_del(shop->host, &shop->trim);
 
     poll_close(&shop->poller);
     backlog_close(&shop->backlog);
@@ -728,7 +814,6 @@ shop_close(shop_t *shop)
     cache_leave(&shop->cache);
     coro_pool_done(&shop->coros);
     background_done(&shop->background);
-    hub_done(&shop->hub);
     arena_reset(&shop->settings.arena);
     arena_reset(&shop->arena);
     shop_env.release(shop);

@@ -90,8 +90,12 @@ stream_end(struct request *rq)
 SHOP_API void
 shop_writable(shop_call_t *call)
 {
-    struct request *rq = (struct request *) call;
+    struct request *rq = ((struct call *) call)->rq;
 
+    if (rq == NULL) {
+        listener_writable((struct listener *) call);
+        return;
+    }
     rq->stream.full = false;
     request_wake(rq);
 }

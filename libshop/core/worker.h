@@ -49,6 +49,7 @@ struct shop {
     struct far               *far;      /* NULL: no memcached                */
     const struct routes      *routes;
     struct coro_pool          coros;
+    shop_timer_t              trim;     /* of them; ctx NULL: not set        */
     struct arena              arena;    /* lives as long as the shop         */
     struct request           *live;
     struct settings           settings;

@@ -8,7 +8,7 @@
 
 #include "shop.h"
 
-#define HARNESS_MAX  16
+#define HARNESS_MAX  256
 
 struct harness {
     shop_watch_t  *watch[HARNESS_MAX];

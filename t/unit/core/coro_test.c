@@ -87,6 +87,31 @@ is_refused_past_the_limit(void **state)
 }
 
 
+/* What a rush took is kept until it was not needed for a while, and what is
+ * needed now and then is kept. */
+static void
+stacks_of_a_rush_are_given_back(void **state)
+{
+    struct coro_pool  pool;
+    struct coro      *co[40];
+    int               at = 0;
+
+    (void) state;
+    coro_pool_init(&pool, 40, STACK);
+
+    for (unsigned n = 40; n > 0; n /= 4) {
+        for (unsigned i = 0; i < n; i++)
+            co[i] = coro_make(&pool, three_steps, &at);
+        for (unsigned i = 0; i < n; i++)
+            coro_abandon(co[i]);
+        assert_true(coro_pool_trim(&pool, 4) == (n > 4));
+        assert_int_equal(pool.made, n > 4 ? n : 4);
+    }
+    coro_pool_done(&pool);
+    assert_int_equal(pool.made, 0);
+}
+
+
 /* Not a loop, to the compiler's mind, and not one it can turn into one. */
 static int
 deeper(volatile char *above)
@@ -156,6 +181,7 @@ core_coro_tests(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waits_and_goes_on),
         cmocka_unit_test(is_refused_past_the_limit),
+        cmocka_unit_test(stacks_of_a_rush_are_given_back),
         cmocka_unit_test(a_guard_page_ends_a_stack),
     };
 

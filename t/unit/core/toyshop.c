@@ -81,6 +81,8 @@ static const struct route routes[] = {
     { GET, "/unit/kept", handle, PUBLIC, CACHED },
     { GET, "/unit/stream", handle, PUBLIC, STREAM,
       .media_type = "text/plain" },
+    { GET, "/unit/events", handle, PUBLIC, STREAM,
+      .media_type = "text/event-stream" },
     { GET, "/unit/context", handle, PUBLIC, 0, BY_LOCALE | BY_CURRENCY },
     { GET, "/unit/kept/context", handle, PUBLIC, CACHED,
       BY_LOCALE | BY_CURRENCY },
