@@ -8,6 +8,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/../lib";
+use IO::Select;
 use Shop::Test;
 use Time::HiRes qw(time);
 
@@ -80,12 +81,22 @@ sql('ALTER TABLE slugs DISABLE ROW LEVEL SECURITY');
 
 # --- a statement that waits ---
 
+as_key(qw(prices.read prices.write));
+my $list = post('/api/admin/v1/price-lists',
+                { code => 'sale', name => 'Sale', kind => 'sale' });
+ok_json($list, 201, 'something to change');
 sql('BEGIN');
 sql('LOCK TABLE slugs IN ACCESS EXCLUSIVE MODE');
 my @waiting = map { new_connection() } 1 .. 3;
 $waiting[$_]->write("GET /api/v1/products/wait$_ HTTP/1.1\r\nHost: x\r\n\r\n")
     for 0 .. $#waiting;
 wait_for(sub { status()->{coroutines}{live} >= @waiting });
+my $changed = patch("/api/admin/v1/price-lists/$list->{json}{id}",
+                    { name => 'Sales' }, 'If-Match' => '"v1"');
+is(ok_json($changed, 200)->{name}, 'Sales', 'who changes something may');
+as_nobody();
+is(scalar(grep { IO::Select->new($_->{socket})->can_read(0) } @waiting), 0,
+   'while they wait');
 my $worst = 0;
 for (1 .. 200) {
     my $since = time;
