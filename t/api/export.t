@@ -108,4 +108,22 @@ my $drafts = () = get("$admin/products/export.ndjson?status=draft")->{body}
 is($drafts, scalar @formula, 'drafts alone');
 is(request('HEAD', "$admin/products/export.csv")->{body}, '', 'HEAD');
 
+# --- for as long as it takes ------------------------------------------------
+
+sql($_) for <<'SQL', 'ALTER TABLE products ENABLE ROW LEVEL SECURITY',
+CREATE FUNCTION tell() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE LOG 'in % a statement may take %', current_database(),
+        current_setting('statement_timeout');
+    RETURN true;
+END $$
+SQL
+    'CREATE POLICY tells ON products FOR SELECT USING (tell())';
+is(get("$admin/products/export.csv")->{status}, 200, 'an export that tells');
+my $db = sql_value('SELECT current_database()');
+my ($time) = read_file("$ENV{SHOP_TEST_DIR}/postgresql.log")
+    =~ /shop-stream LOG:  in $db a statement may take (\w+)/;
+is($time, 0, 'it has no time for the whole');
+sql('ALTER TABLE products DISABLE ROW LEVEL SECURITY');
+
 done();
