@@ -77,7 +77,8 @@ sub first_row {
 sql_as('postgres', $_)
     for q{SET application_name = 'first'}, q{LOAD 'auto_explain'},
         'SET auto_explain.log_min_duration = 0',
-        'SET auto_explain.log_analyze = on', 'SET auto_explain.log_buffers = on',
+        'SET auto_explain.log_analyze = on',
+        'SET auto_explain.log_buffers = on',
         'SET jit = off';
 
 # What tells the products apart in the lines of either.
