@@ -270,17 +270,24 @@ retry(shop_timer_t *t)
 }
 
 
-/* With the addresses that its names have; NULL when memory is short. */
+/* With the addresses that its names have; NULL when memory is short.  Over TCP
+ * a network that is gone says nothing: what is not acknowledged for two
+ * seconds is lost, and so is an idle connection whose other end does not
+ * answer for so long.  Of what stands twice libpq takes the last, so the
+ * operator's own values win, and addresses that were looked up over those. */
 PGconn *
 db_connect(const char *conninfo, const struct names *names,
            const char *options, const char *name)
 {
     struct name_list hosts = names_list(names);
-    const char *keys[] = { "dbname", "options", "fallback_application_name",
+    const char *keys[] = { "tcp_user_timeout", "keepalives_idle",
+                           "keepalives_interval", "keepalives_count",
+                           "dbname", "options", "fallback_application_name",
                            "client_encoding", "host", "hostaddr", "port",
                            NULL };
-    const char *values[] = { conninfo, options, name, "UTF8",
-                             hosts.host, hosts.hostaddr, hosts.port, NULL };
+    const char *values[] = { "2000", "1", "1", "2", conninfo, options, name,
+                             "UTF8", hosts.host, hosts.hostaddr, hosts.port,
+                             NULL };
     PGconn     *pg = PQconnectStartParams(keys, values, 1);
 
     if (pg != NULL)

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 #
 # netcut.t - the network to PostgreSQL is cut without a word: no RST, no FIN,
-# packets just do not arrive.  It is noticed in time, each client is told, and
-# nothing that was acknowledged is lost; when the network is back so is the
-# shop.  Needs a network namespace, so root.
+# packets just do not arrive.  Each connection is lost within three seconds,
+# busy or not, each client is told, and nothing that was acknowledged is lost;
+# when the network is back so is the shop.  Needs a network namespace, so root.
 
 use strict;
 use warnings;
@@ -62,6 +62,21 @@ as_key('products.write');
 
 sub counter { return status()->{counters}{ $_[0] } }
 
+# All connections that there were: those of writers, of the poller, and those
+# on which nothing is asked.
+sub noticed {
+    my ($lost, $open, $since) = @_;
+
+    cmp_ok($open, '>', 4, "$open connections");
+    wait_for(sub { counter('db_lost_total') > $lost }, 'one is lost');
+    my $first = time - $since;
+    wait_for(sub { counter('db_lost_total') >= $lost + $open }, 'all are');
+    my $all = time - $since;
+    diag(sprintf 'the first of %d connections is lost after %.1f s, the last '
+         . 'after %.1f s', $open, $first, $all);
+    cmp_ok($all, '<', 3.5, 'all are noticed in time');
+}
+
 writers_start(8);
 my @cuts = (1, 5, 30);
 for my $seconds (@cuts) {
@@ -69,9 +84,11 @@ for my $seconds (@cuts) {
     writers_halt();
     wait_for(sub { get('/api/v1/categories')->{headers}{'cache-status'}
                    =~ /hit/ }, 'kept');
+    my ($lost, $open) = map { counter($_) } 'db_lost_total', 'db_connections';
     ip("link set $veth down") or die "ip link: $?";
-    writers_go_on();
     my $since = time;
+    writers_go_on();
+    noticed($lost, $open, $since) if $seconds > 3;
     my $res = get("/api/v1/products?limit=$seconds");
     my $took = time - $since;
     cmp_ok($took, '<', 10, sprintf '%d s: a read is answered in %.1f s',

@@ -149,6 +149,40 @@ refused('TLS required');
 by("host=db.example hostaddr=127.0.0.1 port=$port");
 works('a name with its address');
 
+# --- a network that goes without a word ---
+
+# When each connection of the worker to PostgreSQL will next ask whether the
+# other end is there, in hundredths of a second; 0 for those that do not.
+sub asks_in {
+    my ($port) = @_;
+    my $to = sprintf ':%04X', $port;
+    my %mine = map { (readlink // '') =~ /^socket:\[(\d+)\]$/ ? ($1 => 1) : () }
+        glob '/proc/' . worker() . '/fd/*';
+
+    return map { my ($timer, $when) = split /:/, $_->[5];
+                 $timer eq '02' ? hex $when : 0 }
+        grep { $_->[2] =~ /$to$/ && $mine{ $_->[9] } }
+        map { [split] } split /\n/, read_file('/proc/net/tcp');
+}
+
+# The way to PostgreSQL that lanes have, of which some are there to be seen.
+# A connection that has just sent something waits for that instead.
+sub all_ask {
+    my ($name, $how) = @_;
+
+    ok(wait_for(sub { my @in = asks_in($port);
+                      @in > 1 && @in == grep { $how->($_) } @in }), $name);
+}
+
+by("host=127.0.0.1 port=$port");
+works('before');
+get("/api/v1/products?limit=$_") for 1 .. 9;
+all_ask('an idle connection asks each second', sub { $_[0] && $_[0] <= 110 });
+by("host=127.0.0.1 port=$port keepalives_idle=600 tcp_user_timeout=0");
+works('with values of its own');
+get("/api/v1/products?limit=$_") for 1 .. 9;
+all_ask('an operator says otherwise', sub { $_[0] > 1000 });
+
 # --- a dead host first, the same number of descriptor after it ---
 
 my $dead = free_port();
