@@ -307,7 +307,8 @@ torture:
 	@$(MAKE) B=$(B) all tools $(B)/cases
 	@t/torture/differential $(B)/cases $(CASES) $(SEED)
 	@SHOP_BUILD=$(B) TORTURE=1 t/run t/fault/*.t t/uv/*.t \
-	    t/tools/import_kill.t
+	    t/tools/import_kill.t t/core/stream.t t/race/far.t t/ngx/pace_exact.t \
+	    t/ngx/slow.t
 	@for how in $(OTHERS); do $(MAKE) torture-$$how || exit; done
 
 # The other builds: the C library's context switch, sanitizers, both.  Sweeps
@@ -439,7 +440,7 @@ help:
 	@echo 'make fuzz         each parser for FUZZ_SECONDS=60; FUZZ= names one'
 	@echo 'make fuzzers      the entry points of the fuzzers, for the tests'
 	@echo 'make torture      a million cases against other implementations, the'
-	@echo '                  sweeps of t/fault, t/uv and the import whole, and'
+	@echo '                  sweeps of t/fault, t/uv, streams and the import whole, and'
 	@echo '                  three more builds: hours (torture-asan: one of them)'
 	@echo 'make tools        the programs that tests and bench need'
 	@echo 'make schema-doc   docs/schema.md anew, out of the migrations'
