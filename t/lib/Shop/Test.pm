@@ -872,16 +872,18 @@ sub pg_kill {
 
 
 # Halt the application's sessions in their tracks, and whoever would make new
-# ones in their place; returns the sessions' pids.  Nothing of PostgreSQL ends
-# while they stand.
+# ones in their place; with a condition those that it picks, and no other.
+# Returns the sessions' pids.  Nothing of PostgreSQL ends while they stand.
 sub pg_freeze {
-    my @pids = map { $_->[0] } sql_as('postgres', <<'END');
+    my ($where) = @_;
+    my @pids = map { $_->[0] } sql_as('postgres', <<'END' . ($where // 'true'));
 SELECT pid FROM pg_stat_activity
-WHERE datname = current_database() AND usename = 'shop_app'
+WHERE datname = current_database() AND usename = 'shop_app' AND
 END
+    my @all = defined $where ? @pids : (postmaster(), @pids);
 
-    kill STOP => postmaster(), @pids;
-    @frozen{postmaster(), @pids} = ();
+    kill STOP => @all;
+    @frozen{@all} = ();
     return @pids;
 }
 
