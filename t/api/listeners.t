@@ -22,7 +22,7 @@ my ($few, $many) = $ENV{TORTURE} ? (1_000, 10_000) : (200, 1_200);
 my $narrow = free_port();
 
 # The pool of a request in one block, as nginx.conf.example has it.
-start_shop(workers => 1, background => 1, connections => $many + 500,
+start_shop(workers => 1, background => 1, connections => $many + 2000,
            http => 'request_pool_size 7k;', server => <<"END",
         listen 127.0.0.1:$narrow sndbuf=8k;
 END
