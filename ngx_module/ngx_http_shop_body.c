@@ -77,6 +77,7 @@ gather(void *data, ngx_log_t *log)
 }
 
 
+/* Back on the loop, or never away from it: the request goes on from here. */
 static ngx_int_t
 gathered(const ngx_http_shop_gather_t *g)
 {
@@ -155,6 +156,7 @@ read_file(ngx_thread_task_t *task)
 }
 
 
+/* The first buffers may be in memory although the rest is not. */
 static ngx_uint_t
 is_in_file(const ngx_chain_t *cl)
 {

@@ -79,6 +79,8 @@ static const struct field choice_word[] = {
     FIELD(S, translations, LIST, .of = words, .key = "locale", .max = 50,     \
           .doc = "By language; those that are not named stay")
 
+/* Patches name what they mean by its id, so that a new name is told from a new
+ * thing; what has none is new. */
 const struct field staff_choice[] = {
     SHAPE(staff_choice, "ProductChoice"),
     FIELD(staff_choice, id, UUID, .prefix = "val",
@@ -117,6 +119,7 @@ static const struct field staff_option_patch[] = {
     END_SHAPE
 };
 
+/* By reference: the file itself was put where the address leads to before. */
 const struct field staff_media[] = {
     SHAPE(staff_media, "ProductMedia"),
     FIELD(staff_media, id, UUID, .prefix = "med", .internal = true),
@@ -148,6 +151,8 @@ const struct field staff_media[] = {
     FIELD(staff_variant, requires_shipping, BOOL, .on = true),                \
     FIELD(staff_variant, in_stock, BOOL, .on = true)
 
+/* What is internal is answered and never taken: a client that sends back what
+ * it was answered is told which members those are. */
 const struct field staff_variant[] = {
     SHAPE(staff_variant, "AdminVariant"),
     FIELD(staff_variant, id, UUID, .prefix = "var", .internal = true),
@@ -210,6 +215,8 @@ const struct field staff_product[] = {
     END_SHAPE
 };
 
+/* A product is made whole, with its variants, in one transaction: half of one
+ * would be for sale. */
 const struct field staff_product_new[] = {
     SHAPE(staff_product, "AdminProductInput"),
     FIELD(staff_product, status, TEXT, .one_of = product_statuses,
@@ -304,6 +311,8 @@ const struct field staff_category_patch[] = {
     END_SHAPE
 };
 
+/* Where it goes, not where it is: of two who move at once the second decides,
+ * and neither makes a circle. */
 const struct field staff_category_move[] = {
     SHAPE(staff_category, "AdminCategoryMove"),
     FIELD(staff_category, parent_id, UUID, .prefix = "cat",
@@ -321,6 +330,7 @@ const struct field staff_category_filter[] = {
 };
 
 /* With a table comes one language and one currency. */
+/* The columns of an export are those that the import takes. */
 const struct field export_table_query[] = {
     SHAPE(export_query, "AdminProductTableQuery"),
     FIELD(export_query, currency, TEXT, .format = CURRENCY,

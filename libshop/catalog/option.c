@@ -17,6 +17,8 @@
 /* --- reading ------------------------------------------------------------- */
 
 
+/* Four statements of one round trip, whatever the number of options, values and
+ * languages: each comes sorted by its owner, and is dealt out in C. */
 void
 options_start(struct request *rq, struct options_reading *r, uuid product)
 {
@@ -84,6 +86,8 @@ options_end(struct request *rq, struct options_reading *r)
 /* --- rules --------------------------------------------------------------- */
 
 
+/* By the bytes of the id: bsearch() finds what qsort() has sorted, and nobody
+ * sees the order. */
 static int
 by_id(const void *a, const void *b)
 {
@@ -93,6 +97,8 @@ by_id(const void *a, const void *b)
 }
 
 
+/* Of two that are alike the first stays first, so that the fault points at the
+ * second. */
 static int
 by_value(const void *a, const void *b)
 {
@@ -103,6 +109,7 @@ by_value(const void *a, const void *b)
 }
 
 
+/* Three at most, so they are looked at in turn.  No id is nobody's. */
 static struct staff_option *
 option_in(const struct list *list, size_t n, uuid id)
 {
@@ -213,6 +220,8 @@ fill_check(struct request *rq, struct staff_option *o, const char *at)
 }
 
 
+/* One of a patch beside those before it, and beside what the product has: an
+ * id must be one of the latter, and stand once. */
 static void
 option_check(struct request *rq, const struct list *all, size_t i,
              const struct list *have)
@@ -237,6 +246,8 @@ option_check(struct request *rq, const struct list *all, size_t i,
 }
 
 
+/* All that is wrong is told at once, but for a language that the shop does not
+ * speak: that is a problem of its own. */
 static void
 options_check(struct request *rq, const struct list *all,
               const struct list *have)
@@ -270,6 +281,7 @@ struct columns {
 };
 
 
+/* Room for n words; one more, as nothing is asked for nothing. */
 static struct columns
 columns_for(struct request *rq, size_t n)
 {
@@ -377,6 +389,8 @@ choices_put(struct request *rq, uuid product, const struct staff_option *o,
 }
 
 
+/* All languages of all names and values in two statements: a patch of 2,000
+ * values would be thousands otherwise. */
 static void
 words_put(struct request *rq, const struct list *all)
 {

@@ -78,6 +78,8 @@ database_wrong(const char *conninfo)
 }
 
 
+/* What libpq would use and not only what the string says: PGHOST and service
+ * files name hosts, too. */
 static int
 hosts_open(struct db *db)
 {
@@ -104,6 +106,8 @@ db_names(struct db *db)
 }
 
 
+/* Reads come first among the lanes; the slow ones behind them are a ring, in
+ * which each finds what waits for another. */
 static void
 lane_init(struct db *db, struct db_lane *l)
 {
@@ -128,6 +132,8 @@ lane_init(struct db *db, struct db_lane *l)
 }
 
 
+/* For the worker's own questions, so that no crowd of requests delays the
+ * news of changes: a late poll would make all that is kept stale. */
 static void
 poll_init(struct db *db)
 {
@@ -142,6 +148,8 @@ poll_init(struct db *db)
 }
 
 
+/* All of it is memory: connections are made when they are asked for, since a
+ * worker that serves from the cache needs none. */
 int
 db_open(struct db **out, struct shop *shop)
 {

@@ -78,6 +78,8 @@ next(const char **list, char out[HOST_MAX])
 }
 
 
+/* A list that cannot be taken apart is left to the thread, which tells of it
+ * as of a host without an address. */
 static bool
 any_name(const struct names *n)
 {
@@ -131,6 +133,9 @@ add(struct hosts *h, const char *host, const char *addr, const char *port)
 }
 
 
+/* Each address becomes a host of its own: libpq tries them in turn, as it
+ * would if it had looked itself.  Why one was not found is kept in case that
+ * no other is. */
 static void
 look_up(struct names *n, const char *host, const char *port)
 {
@@ -181,6 +186,7 @@ work(shop_job_t *j)
 /* --- on the loop --------------------------------------------------------- */
 
 
+/* Who is taken out does not wait any more: he may ask again at once. */
 static struct name_wait *
 pop(struct names *n)
 {
@@ -197,6 +203,8 @@ pop(struct names *n)
 }
 
 
+/* The last of the three frees: whoever closes, the thread, or the round that
+ * tells, in which somebody may have closed. */
 static void
 release(struct names *n)
 {
@@ -222,6 +230,8 @@ tell_all(struct names *n, const char *why)
 }
 
 
+/* What was known stays known when a look finds nothing: names of servers come
+ * and go, and who is told so tries again. */
 static void
 done(shop_job_t *j)
 {
@@ -292,6 +302,7 @@ names_list(const struct names *n)
 /* --- opening and closing ------------------------------------------------- */
 
 
+/* libpq's options go with the call that read them. */
 static bool
 keep(char out[LIST_MAX], const char *text)
 {

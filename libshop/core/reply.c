@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 
+/* The bytes stay where they are: in an arena of the request, or for good. */
 static void
 stage(struct request *rq, int status, const char *type, const char *data,
       size_t len)
@@ -75,6 +76,7 @@ stage_problem(struct request *rq, const struct problem *p)
 }
 
 
+/* A buffer fails once and for all, so it is looked at only here. */
 static void
 stage_buf(struct request *rq, int status, const struct buf *b)
 {
@@ -97,6 +99,7 @@ reply(struct request *rq, int status, const struct field *view,
 }
 
 
+/* Of a list: an object and not an array, as a page has more to say. */
 static void
 rows_json(struct request *rq, struct buf *b, const struct field *view,
           const void *rows, size_t n)

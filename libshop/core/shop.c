@@ -297,6 +297,7 @@ request_leave(struct request *rq, enum request_state state)
 }
 
 
+/* With what is staged in the place of what it waits for. */
 static void
 request_answer(struct request *rq)
 {
@@ -333,6 +334,7 @@ deadline_fired(shop_timer_t *t)
 /* --- submit -------------------------------------------------------------- */
 
 
+/* RFC 9110, 9.3.2: who serves GET serves HEAD; OPTIONS is served everywhere. */
 static void
 allow_text(char *out, size_t size, unsigned methods)
 {
@@ -371,6 +373,8 @@ answer_at_once(struct request *rq, const struct problem *p)
 }
 
 
+/* In one block, zeroed, which request_free() gives back: what a request needs
+ * beside lies in its two arenas.  NULL without memory. */
 static struct request *
 request_make(struct shop *shop, const shop_request_t *in,
              const shop_sink_ops_t *sink, void *ctx)
@@ -395,6 +399,7 @@ request_make(struct shop *shop, const shop_request_t *in,
 }
 
 
+/* Among those that live, which a shop that closes has to end. */
 static void
 request_link(struct request *rq)
 {
@@ -560,6 +565,8 @@ request_own(struct shop *shop, const struct route *route, shop_str_t body,
 }
 
 
+/* Beside a call of the host's, whose words it uses and which outlives it; it
+ * has no sink, since what it finds out is for the call. */
 struct request *
 request_aside(struct shop *shop, const shop_request_t *in,
               const struct route *route, void (*story)(void *rq))
@@ -579,6 +586,9 @@ request_aside(struct shop *shop, const shop_request_t *in,
 }
 
 
+/* In the order of what refusing costs: the rate first, then what is kept, which
+ * even a shop that is late can hand out, then the load; and memory only for
+ * what is let in. */
 SHOP_API int
 shop_submit(shop_t *shop, const shop_request_t *in,
             const shop_sink_ops_t *sink, void *ctx, shop_call_t **out)
@@ -610,6 +620,8 @@ shop_submit(shop_t *shop, const shop_request_t *in,
 }
 
 
+/* A write goes on, as whoever sent it may have meant it; a read has nobody left
+ * to read for. */
 SHOP_API void
 shop_detach(shop_call_t *call)
 {
@@ -636,6 +648,8 @@ shop_version(void)
 }
 
 
+/* Sizes beside the number: a struct that grew in a build of the same number
+ * would be read beyond its end. */
 SHOP_API int
 shop_abi_check(uint32_t abi, size_t host_ops_size, size_t conf_size)
 {
@@ -714,6 +728,8 @@ conf_copy(struct shop *shop, const shop_conf_t *conf)
 }
 
 
+/* A program without shared memory has a cache of its own, as small as it can
+ * be.  A worker that takes the slot of one that died takes its holds back. */
 static int
 memory_open(struct shop *shop)
 {

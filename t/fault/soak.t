@@ -32,7 +32,7 @@ use constant SESSIONS => WORKERS * (1 + 2 + 4) + 1;
 use constant {
     A_READ  => { worker => 64,  backend => 1024 },
     A_WRITE => { worker => 256, backend => 1024 },
-    NOISE   => torture() ? { worker => 512, backend => 16_384 }
+    NOISE   => torture() ? { worker => 512, backend => 1024 }
                          : { worker => 2048, backend => 16_384 },
 };
 
