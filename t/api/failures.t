@@ -88,7 +88,7 @@ my $fresh = 0;
 sub fresh {
     my ($op) = @_;
 
-    return query => $op->{parameters}{limit} ? 'limit=' . (30 + ++$fresh)
+    return query => $op->{parameters}{limit} ? 'limit=30' . '&' x ++$fresh
                     : $op->{parameters}{locale} ? 'locale=tr' . '&' x ++$fresh
                     : '';
 }

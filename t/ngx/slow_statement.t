@@ -95,7 +95,11 @@ for (split /;\n/, $settings) {
     sql_as('postgres', s/DATABASE shop/DATABASE "$database"/r
                        =~ s/500ms/100ms/r);
 }
+my @old = workers();
 reload();
+Shop::Test::close_connection();
+wait_for(sub { my %now = map { $_ => 1 } workers();
+               !grep { $now{$_} } @old }, 'workers whose sessions are new');
 is(change_slowly('waits-with-a-plan')->{status}, 200, 'a change that waits');
 wait_for(sub { read_file("$ENV{SHOP_TEST_DIR}/postgresql.log")
     =~ /shop-tx-\d waits-with-a-plan LOG: [^\n]* plan:\n.*?^\s+LockRows/ms },

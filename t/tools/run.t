@@ -98,8 +98,17 @@ sub pids {
     my %pid = map { $_ => first_line("$state/$_") }
         qw(nginx.pid memcached.pid pg/postmaster.pid);
 
-    $pid{worker} = `pgrep -P $pid{'nginx.pid'} | sort | xargs`;
+    $pid{worker} = join ' ', children_of($pid{'nginx.pid'});
     return \%pid;
+}
+
+# By the kernel's word: ps is not on every machine.
+sub children_of {
+    my ($parent) = @_;
+
+    return sort map { m{^/proc/(\d+)/} } grep {
+        (eval { read_file($_) } // '') =~ /^\d+ \(.*\) \S \Q$parent\E /s
+    } glob '/proc/[0-9]*/stat';
 }
 
 sub wal {

@@ -152,7 +152,7 @@ my %body = (
     "PATCH $admin/categories/{category}" => sub { { name => $_[0] } },
     "POST $admin/categories/{category}/move" => sub { { parent_id => undef } },
     "POST $admin/categories/{category}/products/{product}/move" => sub {
-        { $bodies % 2 ? 'after' : 'before' => undef } },
+        { before => undef } },
     "POST $admin/price-lists" => sub {
         { code => lc $_[0], name => $_[0], kind => 'sale' } },
     "PATCH $admin/price-lists/{list}" => sub { { name => $_[0] } },
