@@ -55,6 +55,10 @@ bool json_letter_is_plain(int32_t c);
 /* At most four bytes; returns how many. */
 size_t json_letter_put(char *out, int32_t c);
 
+/* Those in a row at p, within n bytes, are written to out: how many bytes they
+ * were, and how many (*put) they are now. */
+size_t json_letters_put(char *out, const char *p, size_t n, size_t *put);
+
 /* Where in what was sent the byte `at` of plain->text is from. */
 size_t json_origin(const struct json_plain *plain, const char *text, size_t n,
                    size_t at);

@@ -13,6 +13,8 @@
 #include "core/text.h"
 #include "core/word.h"
 
+#define PAIR  12                /* bytes of the longest escape               */
+
 struct scan {
     const char          *text;
     size_t               n;
@@ -78,6 +80,21 @@ mark(struct scan *s)
 }
 
 
+/* What follows a letter is mostly one more.  With that one a row is no longer
+ * than from one mark to the next, or a fault would be far from any. */
+static void
+scan_row(struct scan *s)
+{
+    size_t  n = s->n - s->i, most = s->n / JSON_MARKS, put;
+
+    most -= most < PAIR ? most : PAIR;
+    s->i += json_letters_put(s->out + s->plain->n, s->text + s->i,
+                             n < most ? n : most, &put);
+    s->plain->n += put;
+    s->done = s->i;
+}
+
+
 /* A letter is never longer than its escape, so n bytes are enough. */
 static bool
 scan_letter(struct scan *s, int32_t c, size_t at)
@@ -91,7 +108,7 @@ scan_letter(struct scan *s, int32_t c, size_t at)
     copy_run(s, at);
     mark(s);
     s->plain->n += json_letter_put(s->out + s->plain->n, c);
-    s->done = s->i;
+    scan_row(s);
     return true;
 }
 
