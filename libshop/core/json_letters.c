@@ -91,20 +91,18 @@ json_letter_put(char *out, int32_t c)
 }
 
 
-/* Escapes come in rows: so many bytes of them have become *put bytes.  Half of
- * a pair, and whatever must stay an escape, ends the row. */
+/* Escapes come in rows: so many bytes of them have become *put bytes.  A pair
+ * that n cuts in two, and whatever must stay an escape, ends the row. */
 size_t
 json_letters_put(char *out, const char *p, size_t n, size_t *put)
 {
-    size_t   i = 0;
+    size_t   i = 0, len;
     char    *o = out;
     int32_t  c;
 
-    while ((c = unit(p + i, n - i)) >= 0 && json_letter_is_plain(c)
-           && (c < 0xd800 || c > 0xdfff))
-    {
+    while (json_letter_is_plain(c = json_letter(p + i, n - i, &len))) {
         o += json_letter_put(o, c);
-        i += 6;
+        i += len;
     }
     *put = (size_t) (o - out);
     return i;

@@ -11,6 +11,7 @@
 #include "core/banned.h"
 #include "core/buf.h"
 #include "core/text.h"
+#include "core/word.h"
 #include "shop.h"
 
 /* Handle, lexer, two buffers' heads, state stack, one buffer's first 2,048
@@ -186,21 +187,36 @@ json_read(struct arena *a, const char *text, size_t n,
 }
 
 
+/* Characters begin with any byte but 10xxxxxx.  Eight at a time, as a fault may
+ * stand at the end of a long line. */
+static size_t
+characters(const char *text, size_t n)
+{
+    size_t  i = 0, inner = 0;
+
+    for (; n - i >= 8; i += 8)
+        inner += word_inner_bytes(word_load(text + i));
+    for (; i < n; i++)
+        inner += ((unsigned char) text[i] & 0xc0) == 0x80;
+
+    return n - inner;
+}
+
+
 /* Columns count characters, as an editor shows them; the byte is for those
  * who have none. */
 const char *
 json_error_text(struct arena *a, const char *text, size_t n,
                 const struct json_error *error)
 {
-    size_t      at = error->at < n ? error->at : n, line = 1, column = 1;
+    size_t      at = error->at < n ? error->at : n, line = 1, column;
     const char *end = at == 0 ? NULL : memrchr(text, '\n', at);
     size_t      start = end == NULL ? 0 : (size_t) (end - text) + 1;
     struct buf  b;
 
     for (size_t i = 0; i < start; i++)
         line += text[i] == '\n';
-    for (size_t i = start; i < at; i++)
-        column += ((unsigned char) text[i] & 0xc0) != 0x80;
+    column = 1 + characters(text + start, at - start);
 
     buf_init(&b, a, 128);
     buf_format(&b, "Line %zu, column %zu (byte %zu): %s.", line, column, at,

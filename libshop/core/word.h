@@ -50,4 +50,14 @@ word_is_ascii(uint64_t w)
     return (w & WORD_EACH(0x80)) == 0;
 }
 
+
+/* How many bytes are 10xxxxxx, which begin no character of UTF-8.  Exact: the
+ * product adds up eight bytes of 0 or 1 in its highest. */
+static inline unsigned
+word_inner_bytes(uint64_t w)
+{
+    return (unsigned) ((((w >> 7) & ~(w >> 6) & WORD_EACH(1))
+                        * WORD_EACH(1)) >> 56);
+}
+
 #endif

@@ -176,6 +176,31 @@ test_letter__is_one_of_four_kinds(void **state)
 }
 
 
+/* Whatever the place is in its words of eight bytes, and in its letters. */
+static void
+test_columns__are_counted_in_characters(void **state)
+{
+    static const char  text[] = "a\n\xc5\x9f" "bc\xf0\x9f\xa5\x9a\xe2\x82\xac"
+                                "def\xc3\xa9ghijklmn\xc5\x9f\xc5\x9f\xc5\x9f"
+                                "\xf0\x9f\xa5\x9a\xf0\x9f\xa5\x9aop";
+    struct arena       arena = { 0 };
+
+    (void) state;
+    for (size_t at = 2, column = 1; at < strlen(text); at++) {
+        struct json_error  error = { "json_syntax", "why", at };
+        struct buf         want;
+
+        buf_init(&want, &arena, 64);
+        buf_format(&want, "Line 2, column %zu (byte %zu): why.", column, at);
+        buf_char(&want, '\0');
+        assert_string_equal(json_error_text(&arena, text, strlen(text),
+                                            &error), want.data);
+        column += (text[at] & 0xc0) != 0x80;
+    }
+    arena_reset(&arena);
+}
+
+
 int
 core_json_letters_tests(void)
 {
@@ -183,6 +208,7 @@ core_json_letters_tests(void)
         cmocka_unit_test(test_letters__are_themselves),
         cmocka_unit_test(test_letters__stay_where_json_wants_it),
         cmocka_unit_test(test_letters__do_not_finish_what_is_none),
+        cmocka_unit_test(test_columns__are_counted_in_characters),
         cmocka_unit_test(test_letters__are_none_outside_of_strings),
         cmocka_unit_test(test_origin__is_where_a_byte_stood),
         cmocka_unit_test(test_origin__is_found_in_long_texts),
