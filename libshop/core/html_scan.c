@@ -71,6 +71,19 @@ next_place(unsigned at, unsigned char c)
 }
 
 
+/* Where such a byte leaves everything as it is: most bytes of names and values
+ * are of that kind. */
+static bool
+changes_nothing(const struct tags *t, char c)
+{
+    const unsigned  stay = 1u << TAG | 1u << NAME | 1u << DOUBLE | 1u << SINGLE
+                           | 1u << BARE;
+
+    return (t->at & ~stay) == 0
+           && ((unsigned char) c >= '?' || (c >= '0' && c <= '9'));
+}
+
+
 static void
 tags_at(struct tags *t, unsigned place, int n)
 {
@@ -183,6 +196,8 @@ html_over_limit(const char *text, size_t n)
         if (tags.at == 0
             && (at = memchr(at, '<', (size_t) (end - at))) == NULL)
             break;
+        if (changes_nothing(&tags, *at))
+            continue;
         if (tags_step(&tags, (unsigned char) *at))
             return TOO_MANY;
         closes = end - at > 2 && at[1] == '/';
