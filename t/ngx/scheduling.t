@@ -28,19 +28,26 @@ sub policies {
     return join ' ', map { policy($_) } @_;
 }
 
-# Old ones may not have heard of their end yet.
+# Both, once they are there; old ones may not have heard of their end yet.
+sub both_but {
+    my %old = map { $_ => 1 } @_;
+
+    return @{ wait_for(sub { my @new = grep { !$old{$_} } workers();
+                             @new == 2 && \@new }, 'two workers') };
+}
+
 sub new_workers {
     my ($http) = @_;
-    my %old = map { $_ => 1 } workers();
+    my @old = workers();
 
     $shop->{http} = $http;
     reload();
-    return grep { !$old{$_} } workers();
+    return both_but(@old);
 }
 
-is(policies(workers()), BATCH . ' ' . BATCH, 'workers wait for their turn');
+is(policies(both_but()), BATCH . ' ' . BATCH, 'workers wait for their turn');
 is(policy($shop->{pid}), NORMAL, 'the master is as it was');
-my ($worker) = workers();
+my ($worker) = both_but();
 my @threads = grep { $_ ne "$worker/task/$worker" }
     map { m{/proc/(.*)} } glob "/proc/$worker/task/*";
 cmp_ok(scalar @threads, '>', 0, 'a worker has threads');
