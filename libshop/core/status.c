@@ -142,8 +142,29 @@ total_of(const struct shop *shop, size_t route)
 static void
 add_name(struct buf *b, const char *name, const struct route *r)
 {
-    buf_format(b, "shop_%s{method=\"%s\",route=\"%s\"", name,
-               method_name(r->method), r->path);
+    const char *const part[] = { "shop_", name, "{method=\"",
+                                 method_name(r->method), "\",route=\"",
+                                 r->path, "\"" };
+
+    for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++)
+        buf_str(b, part[i]);
+}
+
+
+/* Of a bucket, as %g would write it, which costs more than all else of its
+ * line: no bound has more than four digits behind the point. */
+static void
+add_bound(struct buf *b, uint32_t us)
+{
+    uint32_t rest = us % 1000000;
+
+    buf_int(b, us / 1000000);
+    for (uint32_t unit = 100000; rest != 0; unit /= 10) {
+        if (unit == 100000)
+            buf_str(b, ".");
+        buf_int(b, rest / unit);
+        rest %= unit;
+    }
 }
 
 
@@ -179,10 +200,14 @@ add_durations(struct buf *b, const struct route *r,
     for (unsigned k = 0; k < BUCKETS; k++) {
         sum += n->bucket[k];
         add_name(b, "response_duration_seconds_bucket", r);
+        buf_str(b, ",le=\"");
         if (k < BUCKETS - 1)
-            buf_format(b, ",le=\"%g\"} %llu\n", bucket_us[k] / 1e6, sum);
+            add_bound(b, bucket_us[k]);
         else
-            buf_format(b, ",le=\"+Inf\"} %llu\n", sum);
+            buf_str(b, "+Inf");
+        buf_str(b, "\"} ");
+        buf_int(b, (int64_t) sum);
+        buf_str(b, "\n");
     }
     add_name(b, "response_duration_seconds_sum", r);
     buf_str(b, "} ");
