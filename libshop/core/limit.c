@@ -22,7 +22,7 @@
 #define TICK_US     4
 #define TIME_BITS   44
 #define TIME_MASK   ((UINT64_C(1) << TIME_BITS) - 1)
-#define ATTEMPTS    64
+#define ATTEMPTS     256       /* to take; then it is let by, unpaid        */
 #define PER_MINUTE  (60 * UINT64_C(1000000) / TICK_US)
 
 static const char *const names[SHOP_LIMIT_COUNT] = {
