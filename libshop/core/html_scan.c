@@ -15,6 +15,7 @@
 
 #define TOO_DEEP  "The HTML is nested more than 100 elements deep."
 #define TOO_MANY  "The HTML has a tag of more than 50 attributes."
+#define TOO_LONG  "The HTML has more than 2000 tags."
 #define LETTERS   12            /* of a name; what comes behind is alike     */
 #define KINDS     256           /* names by their hash; those that share one
                                    are counted as one                        */
@@ -40,34 +41,29 @@ struct nesting {
 };
 
 
-/* As the standard's tokenizer: behind a blank, "/", ">", a double or a single
- * quote, "=", and any other. */
+/* As the standard's tokenizer: behind most bytes, a blank, "/", ">", a double
+ * or a single quote, and "=". */
 static unsigned
 next_place(unsigned at, unsigned char c)
 {
     static const unsigned char  next[PLACES][7] = {
-        [TAG]    = { BEFORE, BEFORE, END, TAG, TAG, TAG, TAG },
-        [BEFORE] = { BEFORE, BEFORE, END, NEW | NAME, NEW | NAME, NEW | NAME,
+        [TAG]    = { TAG, BEFORE, BEFORE, END, TAG, TAG, TAG },
+        [BEFORE] = { NEW | NAME, BEFORE, BEFORE, END, NEW | NAME, NEW | NAME,
                      NEW | NAME },
-        [NAME]   = { AFTER, BEFORE, END, NAME, NAME, VALUE, NAME },
-        [AFTER]  = { AFTER, BEFORE, END, NEW | NAME, NEW | NAME, VALUE,
-                     NEW | NAME },
-        [VALUE]  = { VALUE, BARE, END, DOUBLE, SINGLE, BARE, BARE },
-        [DOUBLE] = { DOUBLE, DOUBLE, DOUBLE, BEFORE, DOUBLE, DOUBLE, DOUBLE },
-        [SINGLE] = { SINGLE, SINGLE, SINGLE, SINGLE, BEFORE, SINGLE, SINGLE },
-        [BARE]   = { BEFORE, BARE, END, BARE, BARE, BARE, BARE },
+        [NAME]   = { NAME, AFTER, BEFORE, END, NAME, NAME, VALUE },
+        [AFTER]  = { NEW | NAME, AFTER, BEFORE, END, NEW | NAME, NEW | NAME,
+                     VALUE },
+        [VALUE]  = { BARE, VALUE, BARE, END, DOUBLE, SINGLE, BARE },
+        [DOUBLE] = { DOUBLE, DOUBLE, DOUBLE, DOUBLE, BEFORE, DOUBLE, DOUBLE },
+        [SINGLE] = { SINGLE, SINGLE, SINGLE, SINGLE, SINGLE, BEFORE, SINGLE },
+        [BARE]   = { BARE, BEFORE, BARE, END, BARE, BARE, BARE },
+    };
+    static const unsigned char  kind[256] = {
+        [' '] = 1, ['\t'] = 1, ['\n'] = 1, ['\f'] = 1, ['\r'] = 1, ['/'] = 2,
+        ['>'] = 3, ['"'] = 4, ['\''] = 5, ['='] = 6,
     };
 
-    switch (c) {
-    case ' ': case '\t': case '\n': case '\f': case '\r':
-               return next[at][0];
-    case '/':  return next[at][1];
-    case '>':  return next[at][2];
-    case '"':  return next[at][3];
-    case '\'': return next[at][4];
-    case '=':  return next[at][5];
-    default:   return next[at][6];
-    }
+    return next[at][kind[c]];
 }
 
 
@@ -93,11 +89,30 @@ tags_at(struct tags *t, unsigned place, int n)
 }
 
 
-/* True: one has more attributes than it may.  Mostly there is one only. */
+/* The same of one tag, as there mostly is no more than one. */
+static bool
+tag_step(struct tags *t, unsigned char c)
+{
+    unsigned  at = (unsigned) __builtin_ctz(t->at), place = next_place(at, c);
+    int       n = t->most[at] + ((place & NEW) != 0);
+
+    place &= ~(unsigned) NEW;
+    t->at = place == END ? 0 : 1u << place;
+    t->most[place % PLACES] = n;
+    return n > HTML_ATTRIBUTES_MAX;
+}
+
+
+/* True: one has more attributes than it may. */
 static bool
 tags_step(struct tags *t, unsigned char c)
 {
     struct tags  to;
+
+    if (t->at == 0)
+        return false;
+    if ((t->at & (t->at - 1)) == 0)
+        return tag_step(t, c);
 
     to.at = 0;
     for (unsigned left = t->at; left != 0; left &= left - 1) {
@@ -207,11 +222,28 @@ html_over_limit(const char *text, size_t n)
             return TOO_MANY;
         at += closes;
         if (++count[closes] > HTML_TAGS_MAX)
-            return "The HTML has more than 2000 tags.";
+            return TOO_LONG;
         nesting_step(&nest, at + 1, end, closes);
         if (nest.depth > HTML_DEPTH_MAX)
             return TOO_DEEP;
         tags_at(&tags, TAG, 0);
+    }
+    return NULL;
+}
+
+
+const char *
+html_too_many_tags(const char *text, size_t n)
+{
+    const char  *at = text, *end = text + n;
+    size_t       count[2] = { 0, 0 };
+    bool         closes;
+
+    for (; (at = memchr(at, '<', (size_t) (end - at))) != NULL; at++) {
+        closes = end - at > 2 && at[1] == '/';
+        if (end - at > 1 + closes && is_letter(at[1 + closes])
+            && ++count[closes] > HTML_TAGS_MAX)
+            return TOO_LONG;
     }
     return NULL;
 }

@@ -1,14 +1,23 @@
 /*
- * json_letters.c - escapes of letters (\u00e9) as the letters themselves.
+ * json_letters.c - escapes (\u00e9, \n) as the letters themselves.
  *
  * Many programs escape whatever is not ASCII, some also < and >.  In yajl each
  * escape costs what fifty plain letters do, so json_scan() undoes them before
- * it reads a body; but for those that JSON insists on.
+ * it reads a body.  Where JSON insists on an escape, as of a quote, a byte
+ * stands in for the letter that UTF-8 never has, and that the scan has let
+ * nobody else bring in; behind yajl the letter takes its place.
  * Nothing here leaves by fail().
  */
 #include "core/json_read.h"
 
 #include "core/banned.h"
+#include "core/word.h"
+
+#define STAND_IN     0xf8       /* and above                                 */
+#define BETWEEN_MAX  2
+
+/* In the order of their bytes. */
+static const char  stood_for[] = "\"\\\b\f\n\r\t";
 
 
 /* Four hexadecimal digits, or -1.  The caller has made sure that four bytes
@@ -38,7 +47,30 @@ unit(const char *p, size_t n)
 }
 
 
-/* What UTF-16 has for a letter beyond U+FFFF: RFC 8259, section 7. */
+/* Of an escape by name (RFC 8259, section 7), by what is behind the backslash:
+ * the letter, and the byte that it has till yajl is done.  NUL: there is no
+ * such escape. */
+static const char  named[256] = {
+    ['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b', ['f'] = '\f',
+    ['n'] = '\n', ['r'] = '\r', ['t'] = '\t',
+};
+static const unsigned char  named_byte[256] = {
+    ['"'] = STAND_IN, ['\\'] = STAND_IN + 1, ['/'] = '/',
+    ['b'] = STAND_IN + 2, ['f'] = STAND_IN + 3, ['n'] = STAND_IN + 4,
+    ['r'] = STAND_IN + 5, ['t'] = STAND_IN + 6,
+};
+
+
+static int32_t
+by_name(const char *p, size_t n)
+{
+    if (n < 2 || p[0] != '\\' || named[(unsigned char) p[1]] == '\0')
+        return JSON_NO_LETTER;
+    return named[(unsigned char) p[1]];
+}
+
+
+/* What UTF-16 has for a letter beyond U+FFFF, too. */
 int32_t
 json_letter(const char *p, size_t n, size_t *len)
 {
@@ -46,7 +78,7 @@ json_letter(const char *p, size_t n, size_t *len)
 
     *len = c < 0 ? 2 : 6;
     if (c < 0)
-        return JSON_NO_LETTER;
+        return by_name(p, n);
     if (c < 0xd800 || c > 0xdfff)
         return c;
     low = c < 0xdc00 ? unit(p + 6, n - 6) : -1;
@@ -57,10 +89,19 @@ json_letter(const char *p, size_t n, size_t *len)
 }
 
 
-bool
-json_letter_is_plain(int32_t c)
+/* An ASCII letter as itself or its stand-in; 0: it has none, as no text may
+ * have it either. */
+static unsigned char
+ascii(int32_t c)
 {
-    return c >= ' ' && c != '"' && c != '\\';
+    static const unsigned char  stand_in[' '] = {
+        ['\b'] = STAND_IN + 2, ['\f'] = STAND_IN + 3, ['\n'] = STAND_IN + 4,
+        ['\r'] = STAND_IN + 5, ['\t'] = STAND_IN + 6,
+    };
+
+    if (c < ' ')
+        return stand_in[c];
+    return c == '"' ? STAND_IN : c == '\\' ? STAND_IN + 1 : (unsigned char) c;
 }
 
 
@@ -68,9 +109,11 @@ json_letter_is_plain(int32_t c)
 size_t
 json_letter_put(char *out, int32_t c)
 {
+    if (c < 0)
+        return 0;
     if (c < 0x80) {
-        out[0] = (char) c;
-        return 1;
+        out[0] = (char) ascii(c);
+        return out[0] != '\0';
     }
     if (c < 0x800) {
         out[0] = (char) (0xc0 | c >> 6);
@@ -91,19 +134,57 @@ json_letter_put(char *out, int32_t c)
 }
 
 
+/* Escapes by name, and what stands between them: a letter or two that are what
+ * they are, as more of those are passed faster elsewhere.  So many bytes have
+ * become *put; each name is one less. */
+static size_t
+names_put(char *out, const char *p, size_t n, size_t *put)
+{
+    size_t  i = 0, o = 0, letters = 0;
+
+    while (i < n && letters < BETWEEN_MAX) {
+        unsigned char  c = (unsigned char) p[i], next;
+
+        if (c != '\\') {
+            if (c == '"' || c < ' ' || c >= 0x80)
+                break;
+            out[o++] = p[i++];
+            letters++;
+            continue;
+        }
+        next = n - i < 2 ? 0 : named_byte[(unsigned char) p[i + 1]];
+        if (next == 0)
+            break;
+        out[o++] = (char) next;
+        i += 2;
+        letters = 0;
+    }
+    *put = o;
+    return i;
+}
+
+
 /* Escapes come in rows: so many bytes of them have become *put bytes.  A pair
  * that n cuts in two, and whatever must stay an escape, ends the row. */
 size_t
-json_letters_put(char *out, const char *p, size_t n, size_t *put)
+json_letters_put(char *out, const char *p, size_t n, size_t *put,
+                 size_t *names)
 {
-    size_t   i = 0, len;
+    size_t   i = 0, len, more, escapes;
     char    *o = out;
-    int32_t  c;
 
-    while (json_letter_is_plain(c = json_letter(p + i, n - i, &len))) {
-        o += json_letter_put(o, c);
-        i += len;
-    }
+    do {
+        if (n - i < 2 || p[i] != '\\' || p[i + 1] != 'u') {
+            len = names_put(o, p + i, n - i, &more);
+            escapes = len - more;
+            *names += escapes;
+        } else {
+            more = json_letter_put(o, json_letter(p + i, n - i, &len));
+            escapes = more;
+        }
+        o += more;
+        i += more > 0 ? len : 0;
+    } while (escapes > 0);
     *put = (size_t) (o - out);
     return i;
 }
@@ -127,16 +208,13 @@ step(const char *p, size_t n, size_t *put)
 {
     char     letter[4];
     size_t   len;
-    int32_t  c;
 
     *put = run(p, n);
     if (*put > 0)
         return *put;
-    c = json_letter(p, n, &len);
-    if (json_letter_is_plain(c)) {
-        *put = json_letter_put(letter, c);
+    *put = json_letter_put(letter, json_letter(p, n, &len));
+    if (*put > 0)
         return len;
-    }
     *put = n < 2 ? n : 2;
     return *put;
 }
@@ -165,4 +243,26 @@ json_origin(const struct json_plain *plain, const char *text, size_t n,
     }
 
     return n;
+}
+
+
+/* In place: a letter takes the room of its stand-in.  Most words have none, and
+ * are not written to. */
+void
+json_stand_down(char *text, size_t n)
+{
+    size_t    i = 0;
+    uint64_t  in;
+
+    for (; n - i >= 8; i += 8) {
+        for (in = word_stand_ins(word_load(text + i)); in != 0; in &= in - 1) {
+            char  *at = text + i + (unsigned) __builtin_ctzll(in) / 8;
+
+            *at = stood_for[(unsigned char) *at - STAND_IN];
+        }
+    }
+    for (; i < n; i++) {
+        if ((unsigned char) text[i] >= STAND_IN)
+            text[i] = stood_for[(unsigned char) text[i] - STAND_IN];
+    }
 }

@@ -4,8 +4,8 @@
  * The scan comes first and costs about a nanosecond a byte.  It refuses what
  * yajl lets through (bytes that are not UTF-8, lone surrogates, which yajl
  * turns into "?", and NUL), bounds depth and members before any value is
- * looked at, undoes escapes of letters, which are dear in yajl, and knows how
- * much memory yajl can need at most.
+ * looked at, undoes escapes, which are dear in yajl, and knows how much memory
+ * yajl can need at most.
  *
  * Return codes: 0; 1 with *error; 2 when a callback stopped; SHOP_E_NOMEM.
  */
@@ -42,29 +42,34 @@ struct json_plain {
 int json_scan(struct arena *a, const char *text, size_t n,
               struct json_plain *plain, struct json_error *error);
 
-#define JSON_NO_LETTER    -1    /* \n and its like, or not well formed       */
+#define JSON_NO_LETTER    -1    /* not well formed                           */
 #define JSON_HALF_LETTER  -2    /* one surrogate without the other           */
 
-/* The letter of \uXXXX at p, a backslash with n bytes from there on, and of how
- * many it is made: 6, or 12 where two make one.  2 where there is none. */
+/* The letter of \n or \uXXXX at p, a backslash with n bytes from there on, and
+ * of how many it is made: 2, 6, or 12 where two make one.  2 where there is
+ * none. */
 int32_t json_letter(const char *p, size_t n, size_t *len);
 
-/* May it stand in a string as itself? */
-bool json_letter_is_plain(int32_t c);
-
-/* At most four bytes; returns how many. */
+/* The letter, or its stand-in; at most four bytes.  Returns how many: 0 where
+ * there is none, or it must stay an escape. */
 size_t json_letter_put(char *out, int32_t c);
 
+/* Letters take the places of their stand-ins again. */
+void json_stand_down(char *text, size_t n);
+
 /* Those in a row at p, within n bytes, are written to out: how many bytes they
- * were, and how many (*put) they are now. */
-size_t json_letters_put(char *out, const char *p, size_t n, size_t *put);
+ * were, and how many (*put) they are now.  Adds to *names those by name. */
+size_t json_letters_put(char *out, const char *p, size_t n, size_t *put,
+                        size_t *names);
 
 /* Where in what was sent the byte `at` of plain->text is from. */
 size_t json_origin(const struct json_plain *plain, const char *text, size_t n,
                    size_t at);
 
-/* Strings and keys that the callbacks get are valid UTF-8 without NUL; they
- * may lie in yajl's buffer and are good for the callback only. */
+/* Strings and keys that the callbacks get are valid UTF-8 without NUL when they
+ * have gone through json_stand_down(), which may write to them: where there is
+ * a stand-in they lie in memory of ours, or in yajl's buffer.  They are good
+ * for the callback only. */
 int json_read(struct arena *a, const char *text, size_t n,
               const yajl_callbacks *callbacks, void *context,
               struct json_error *error);

@@ -1,6 +1,5 @@
 /*
- * json_scan.c - one pass over a body before it is parsed, which undoes escapes
- * of letters.
+ * json_scan.c - one pass over a body before it is parsed, which undoes escapes.
  *
  * Knows strings, brackets and commas, not the grammar.  It ends at the first
  * thing that is wrong, so that a hostile body costs what its beginning costs.
@@ -41,16 +40,16 @@ refuse(struct scan *s, const char *code, const char *why, size_t at)
 }
 
 
-/* An escape costs much in yajl, one by number twice as much as one by name: so
- * those that it gets to see are bounded. */
+/* An escape costs as much as twenty letters, and more in yajl, where those of
+ * controls go: so they are bounded. */
 static bool
-scan_kept(struct scan *s, size_t cost, bool *escaped, size_t at)
+scan_counted(struct scan *s, size_t more, size_t at)
 {
-    *escaped = true;
-    s->escapes += cost;
+    s->escapes += more;
     return s->escapes <= ESCAPES_MAX
            || refuse(s, "too_many_escapes",
-                     "more than 20000 escapes, each \\u00XX counted twice", at);
+                     "more than 20000 escapes, each \\u00XX of a control"
+                     " counted twice", at);
 }
 
 
@@ -80,7 +79,7 @@ mark(struct scan *s)
 }
 
 
-/* What follows a letter is mostly one more.  With that one a row is no longer
+/* What follows a letter is often one more.  With that one a row is no longer
  * than from one mark to the next, or a fault would be far from any. */
 static void
 scan_row(struct scan *s)
@@ -89,7 +88,7 @@ scan_row(struct scan *s)
 
     most -= most < PAIR ? most : PAIR;
     s->i += json_letters_put(s->out + s->plain->n, s->text + s->i,
-                             n < most ? n : most, &put);
+                             n < most ? n : most, &put, &s->escapes);
     s->plain->n += put;
     s->done = s->i;
 }
@@ -108,7 +107,10 @@ scan_letter(struct scan *s, int32_t c, size_t at)
     copy_run(s, at);
     mark(s);
     s->plain->n += json_letter_put(s->out + s->plain->n, c);
-    scan_row(s);
+    s->done = s->i;
+    if (s->n - s->i > 1
+        && (s->text[s->i] == '\\' || s->text[s->i + 1] == '\\'))
+        scan_row(s);
     return true;
 }
 
@@ -129,10 +131,11 @@ scan_escape(struct scan *s, bool *escaped)
 {
     size_t   at = s->i, len;
     int32_t  c = json_letter(s->text + at, s->n - at, &len);
+    char     letter[4];
 
     s->i += len;
-    if (json_letter_is_plain(c))
-        return scan_letter(s, c, at);
+    if (json_letter_put(letter, c) > 0)
+        return scan_letter(s, c, at) && scan_counted(s, len == 2, at);
     if (is_unfinished(s, at, c))
         return refuse(s, "json_syntax", "\\u has four hexadecimal digits", at);
     if (c == 0)
@@ -140,7 +143,8 @@ scan_escape(struct scan *s, bool *escaped)
     if (c == JSON_HALF_LETTER)
         return refuse(s, "invalid_unicode",
                       "half of a surrogate pair stands alone", at);
-    return scan_kept(s, c == JSON_NO_LETTER ? 1 : 2, escaped, at);
+    *escaped = true;
+    return scan_counted(s, 2, at);
 }
 
 
@@ -166,25 +170,25 @@ scan_special(struct scan *s, bool *escaped)
 static bool
 scan_string(struct scan *s)
 {
-    size_t    start = ++s->i;
+    size_t    start = s->i + 1, i = start;
     bool      escaped = false;
-    uint64_t  w;
+    unsigned  plain;
 
-    while (s->i < s->n && s->text[s->i] != '"') {
-        if (s->n - s->i >= 8) {
-            w = word_load(s->text + s->i);
-            if (word_is_ascii(w) && word_is_plain(w)) {
-                s->i += 8;
-                continue;
-            }
-        }
+    while (i < s->n && s->text[i] != '"') {
+        plain = s->n - i < 8 ? 0 : word_plain_bytes(word_load(s->text + i));
+        i += plain;
+        if (plain > 0)
+            continue;
+        s->i = i;
         if (!scan_special(s, &escaped))
             return false;
+        i = s->i;
     }
-    if (s->i >= s->n)
+    s->i = i;
+    if (i >= s->n)
         return refuse(s, "json_syntax", "the text ends within a string", s->n);
-    if (escaped && s->i - start > s->plain->escaped)
-        s->plain->escaped = s->i - start;
+    if (escaped && i - start > s->plain->escaped)
+        s->plain->escaped = i - start;
     s->i++;
     return true;
 }

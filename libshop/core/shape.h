@@ -19,7 +19,7 @@
 #define FAULTS_MAX    32        /* reported; the rest is counted             */
 #define DEPTH_MAX     32
 #define MEMBERS_MAX   10000     /* of a whole body, then it is refused       */
-#define ESCAPES_MAX   20000     /* of a body; \u0022 counts twice, \u00e9 not */
+#define ESCAPES_MAX   20000     /* of a body; \u0001 counts twice, \u00e9 not */
 #define ITEMS_MAX     1000      /* of an array without a bound of its own    */
 #define TEXT_MAX      500       /* characters, without a bound of its own    */
 #define JSON_MAX      65536     /* bytes of a JSON member, compact           */

@@ -214,6 +214,7 @@ take_key(void *context, const unsigned char *key, size_t n)
 
     if (r->skip > 0)
         return 1;
+    json_stand_down((char *) (uintptr_t) key, n);
     if (r->raw.active) {
         json_raw_key(&r->raw, (const char *) key, n);
         return 1;
@@ -357,11 +358,12 @@ take_yajl_number(void *context, const char *text, size_t n)
 }
 
 
-/* Escapes are resolved already, and json_scan() has made sure of UTF-8 without
- * NUL.  The text is not NUL-ended and gone when this returns. */
+/* json_scan() has made sure of UTF-8 without NUL.  The text is not NUL-ended
+ * and gone when this returns. */
 static int
 take_yajl_string(void *context, const unsigned char *text, size_t n)
 {
+    json_stand_down((char *) (uintptr_t) text, n);
     return read_value(context, STRING, (const char *) text, n);
 }
 

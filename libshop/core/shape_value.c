@@ -7,6 +7,7 @@
 
 #include "core/banned.h"
 #include "core/text.h"
+#include "core/word.h"
 
 
 /* Returns 1, so that a check can end with it.  Too long a detail is cut by
@@ -61,6 +62,30 @@ int64_t
 item_max(const struct field *f)
 {
     return f->item_max != 0 ? f->item_max : TEXT_MAX;
+}
+
+
+/* ASCII without controls but newline and tab: whatever is asked of a text below
+ * it holds, each byte is a character, and it is its own normal form.  One look
+ * instead of six, for what most texts are. */
+static bool
+is_plain(const char *text, size_t n)
+{
+    size_t         i = 0;
+    unsigned char  c;
+
+    while (i < n) {
+        uint64_t  w = n - i < 8 ? 0 : word_load(text + i);
+
+        if (word_is_ascii(w) && !word_has_control(w)) {
+            i += 8;
+            continue;
+        }
+        c = (unsigned char) text[i++];
+        if (c >= 0x7f || (c < ' ' && c != '\n' && c != '\t'))
+            return false;
+    }
+    return true;
 }
 
 
@@ -124,12 +149,15 @@ check_length(int64_t min, int64_t max, ssize_t have, struct refusal *no)
  * looking at.  Length comes before any look at the bytes: a megabyte for a
  * title costs one comparison. */
 static int
-check_raw(int64_t max, const char *text, size_t n, struct refusal *no)
+check_raw(int64_t max, const char *text, size_t n, bool plain,
+          struct refusal *no)
 {
     ssize_t  have;
 
     if ((int64_t) (n / 16) > max)
         return check_length(0, max, (ssize_t) (n / 4), no);
+    if (plain)
+        return 0;
     have = utf8_length(text, n);
     if (have < 0)
         return refuse(no, "invalid_unicode", "must be UTF-8 without NUL");
@@ -150,12 +178,13 @@ check_raw(int64_t max, const char *text, size_t n, struct refusal *no)
  * user. */
 static int
 check_normal(const struct field *f, int64_t min, int64_t max,
-             const char *text, size_t n, struct refusal *no)
+             const char *text, size_t n, bool plain, struct refusal *no)
 {
     const char  *what;
     int          rc;
 
-    rc = check_length(min, max, utf8_length(text, n), no);
+    rc = check_length(min, max, plain ? (ssize_t) n : utf8_length(text, n),
+                      no);
     if (rc != 0)
         return rc;
     if (f->one_of != NULL)
@@ -172,19 +201,21 @@ int
 value_text(const struct field *f, int64_t min, int64_t max, const char *text,
            size_t n, struct arena *a, const char **out, struct refusal *no)
 {
-    const char  *normal;
+    bool         plain = (int64_t) (n / 16) <= max && is_plain(text, n);
+    const char  *normal = text;
     int          rc;
 
-    rc = check_raw(max, text, n, no);
+    rc = check_raw(max, text, n, plain, no);
     if (rc != 0)
         return rc;
-    normal = text_nfc(a, text, n);
+    if (!plain)
+        normal = text_nfc(a, text, n);
     if (normal == NULL)
         return SHOP_E_NOMEM;
     if (normal != text)
         n = strlen(normal);
 
-    rc = check_normal(f, min, max, normal, n, no);
+    rc = check_normal(f, min, max, normal, n, plain, no);
     if (rc != 0)
         return rc;
     if (normal == text)

@@ -89,8 +89,12 @@ utf8_length(const char *text, size_t n)
 static bool
 surely_normal(const char *text, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        if ((unsigned char) text[i] >= 0xcc)
+    size_t i = 0;
+
+    while (i < n) {
+        if (n - i >= 8 && word_is_ascii(word_load(text + i)))
+            i += 8;
+        else if ((unsigned char) text[i++] >= 0xcc)
             return false;
     }
     return true;
@@ -132,7 +136,7 @@ text_nfc(struct arena *a, const char *text, size_t n)
     utf8proc_int32_t  *wide;
     utf8proc_ssize_t   len;
 
-    if (!utf8_stream_safe(text, n) || surely_normal(text, n))
+    if (surely_normal(text, n) || !utf8_stream_safe(text, n))
         return text;
 
     /* A character decomposes into at most four, and each takes four bytes

@@ -44,6 +44,37 @@ word_is_plain(uint64_t w)
 }
 
 
+/* The bytes before the first special one, 8 when there is none.  Exact, as a
+ * borrow spills into later bytes only; of a machine that has the first byte
+ * lowest, as all have that we build for. */
+static inline unsigned
+word_plain_bytes(uint64_t w)
+{
+    uint64_t special = ((w - WORD_EACH(0x20)) | w) & WORD_EACH(0x80);
+
+    special |= word_zeros(w ^ WORD_EACH('"')) | word_zeros(w ^ WORD_EACH('\\'));
+    return special == 0 ? 8 : (unsigned) __builtin_ctzll(special) / 8;
+}
+
+
+/* A control character of ASCII. */
+static inline bool
+word_has_control(uint64_t w)
+{
+    return ((((w - WORD_EACH(0x20)) & ~w) | word_zeros(w ^ WORD_EACH(0x7f)))
+            & WORD_EACH(0x80)) != 0;
+}
+
+
+/* The high bit of every byte of 0xf8 or more, which no UTF-8 has: five bits in
+ * a row. */
+static inline uint64_t
+word_stand_ins(uint64_t w)
+{
+    return w & w << 1 & w << 2 & w << 3 & w << 4 & WORD_EACH(0x80);
+}
+
+
 static inline bool
 word_is_ascii(uint64_t w)
 {
