@@ -243,7 +243,14 @@ extern const struct problem category_not_archived;
 
 /* --- texts in several languages (wording.c) --- */
 
-/* Make the HTML of a body harmless, before the first statement. */
+/* A language that a text of the body is in is one of the shop's, and not its
+ * own: else a fault.  False where it is foreign. */
+bool language_check(struct request *rq, const char *locale,
+                    const char *place);
+bool languages_check(struct request *rq, const struct list *translations);
+
+/* Make the HTML of a body harmless, before the first statement; fails when
+ * anything was wrong by then. */
 void wordings_clean(struct request *rq, struct wording *text,
                     const struct list *translations);
 
@@ -269,8 +276,8 @@ struct staff_product *product_hold(struct request *rq, uuid id);
 /* All that is shown of it; or 404. */
 struct staff_product *product_view(struct request *rq, uuid id);
 
-/* The rules of one product for itself: faults. */
-void product_check(struct request *rq, struct staff_product *p);
+/* The rules of a body for itself: faults. */
+void product_check(struct request *rq, const struct staff_product *p);
 
 void product_insert(struct request *rq, const struct staff_product *p);
 void product_update(struct request *rq, const struct staff_product *p);
@@ -296,6 +303,9 @@ struct options_reading {
 void        options_start(struct request *rq, struct options_reading *r,
                           uuid product);
 struct list options_end(struct request *rq, struct options_reading *r);
+
+/* As languages_check(), but false where one is foreign. */
+bool options_languages_check(struct request *rq, const struct list *options);
 
 /* Of a locked product whose `options` are those of a patch: make them so, and
  * the values of its variants with them. */

@@ -340,10 +340,6 @@ SELECT t.value_id AS owner_id, t.locale, t.value AS name
  WHERE v.product_id = :owner
  ORDER BY o.position, o.id, v.position, v.id, t.locale;
 
--- sql_languages() many struct wording
--- All; the default one last.
-SELECT code AS locale FROM locales ORDER BY is_default, code;
-
 -- sql_option_delete(id uuid) none
 DELETE FROM product_options WHERE id = :id;
 
@@ -677,6 +673,3 @@ UPDATE categories c
  WHERE id = :id
    AND NOT EXISTS (SELECT FROM categories b
                     WHERE b.parent_id = c.id AND b.status <> 'archived');
-
--- sql_default_language() maybe struct wording
-SELECT code AS locale FROM locales WHERE is_default;

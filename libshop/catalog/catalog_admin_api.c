@@ -50,17 +50,19 @@ product_show(struct request *rq)
 
 
 /* POST /products: the HTML waits for a thread, so it is cleaned before the
- * transaction begins; categories are locked before the product is there. */
+ * transaction begins, and last, as nothing costs more; categories are locked
+ * before the product is there. */
 static void
 product_create(struct request *rq)
 {
     struct staff_product        p = *body(rq, staff_product);
     const struct staff_product *made;
 
-    wordings_clean(rq, &p.text, &p.translations);
-    p.id = new_id(rq);
     product_check(rq, &p);
+    wordings_complete(rq, "title", &p.text, &p.translations);
+    wordings_clean(rq, &p.text, &p.translations);
 
+    p.id = new_id(rq);
     sql_categories_share(rq, p.category_ids);
     product_insert(rq, &p);
 
@@ -80,13 +82,16 @@ product_edit(struct request *rq)
     uuid                  id = path_id(rq, "product", "prod");
     struct staff_product *p;
 
+    product_check(rq, &in);
     wordings_clean(rq, &in.text, &in.translations);
+
     sql_categories_share(rq, in.category_ids);
     p = product_hold(rq, id);
     check_version(rq, p->version);
     patch(rq, staff_product_patch, p);
     wordings_lay(&in.text, &in.translations, &p->text, &p->translations);
-    product_check(rq, p);
+    wordings_complete(rq, "title", &p->text, &p->translations);
+    faults_check(rq);
 
     product_update(rq, p);
     if (request_has(rq, "options"))
@@ -266,10 +271,12 @@ category_create(struct request *rq)
 {
     struct staff_category c = *body(rq, staff_category);
 
-    wordings_clean(rq, &c.text, &c.translations);
-    c.id = new_id(rq);
+    if (!languages_check(rq, &c.translations))
+        fail(rq, &unknown_language);
     wordings_complete(rq, "name", &c.text, &c.translations);
-    faults_check(rq);
+    wordings_clean(rq, &c.text, &c.translations);
+
+    c.id = new_id(rq);
     category_insert(rq, &c);
 
     reply_created(rq, staff_category, category_view(rq, c.id),
@@ -288,7 +295,10 @@ category_edit(struct request *rq)
     struct staff_category *c;
     uuid                   parent;
 
+    if (!languages_check(rq, &in.translations))
+        fail(rq, &unknown_language);
     wordings_clean(rq, &in.text, &in.translations);
+
     c = category_hold(rq, id);
     parent = c->parent_id;
     check_version(rq, c->version);
@@ -433,7 +443,7 @@ const struct route catalog_admin_routes[] = {
       .sorts = product_sorts,
       .summary = "Products, drafts and archived ones too" },
     { POST, ADMIN "/products", product_create, MAY(products_write),
-      TX | ONCE, .status = 201, .body = staff_product_new,
+      TX | ONCE | LANGUAGES, .status = 201, .body = staff_product_new,
       .view = staff_product,
       .problems = product_problems,
       .summary = "Make a product with its options and variants" },
@@ -448,7 +458,7 @@ const struct route catalog_admin_routes[] = {
     { GET, ADMIN "/products/:product", product_show, MAY(products_read),
       .view = staff_product, .summary = "One product with all its parts" },
     { PATCH, ADMIN "/products/:product", product_edit, MAY(products_write),
-      TX | ONCE | IF_MATCH, .body = staff_product_patch,
+      TX | ONCE | IF_MATCH | LANGUAGES, .body = staff_product_patch,
       .view = staff_product,
       .problems = product_problems, .summary = "Change a product" },
     { POST, ADMIN "/products/:product/archive", archive_product,
@@ -485,14 +495,14 @@ const struct route catalog_admin_routes[] = {
       .sorts = position_sorts,
       .summary = "Categories, parents before children" },
     { POST, ADMIN "/categories", category_create, MAY(categories_write),
-      TX | ONCE, .status = 201, .body = staff_category_new,
+      TX | ONCE | LANGUAGES, .status = 201, .body = staff_category_new,
       .view = staff_category,
       .problems = category_problems, .summary = "Make a category" },
     { GET, ADMIN "/categories/:category", category_show,
       MAY(categories_read), .view = staff_category,
       .summary = "One category" },
     { PATCH, ADMIN "/categories/:category", category_edit,
-      MAY(categories_write), TX | ONCE | IF_MATCH,
+      MAY(categories_write), TX | ONCE | IF_MATCH | LANGUAGES,
       .body = staff_category_patch, .view = staff_category,
       .problems = category_problems,
       .summary = "Change a category, its place too" },

@@ -124,27 +124,40 @@ option_in(const struct list *list, size_t n, uuid id)
 }
 
 
-/* A language of the shop's, but not its own. */
-static void
-words_check(struct request *rq, const struct list *words, const char *at,
-            const struct wording *languages, size_t n)
+/* False: one is foreign. */
+static bool
+words_check(struct request *rq, const struct list *words, const char *at)
 {
     const struct option_word *w = words->v;
+    bool                      good = true;
 
-    for (size_t i = 0; i < words->n; i++) {
-        const char *place = text_of(rq, "%s/translations/%s", at,
-                                    w[i].locale);
-        size_t      k = 0;
+    for (size_t i = 0; i < words->n; i++)
+        good &= language_check(rq, w[i].locale,
+                               text_of(rq, "%s/translations/%s", at,
+                                       w[i].locale));
 
-        while (k < n && strcmp(languages[k].locale, w[i].locale) != 0)
-            k++;
-        if (k == n)
-            fail_at(rq, &unknown_language, place, unknown_language.title);
-        if (k == n - 1)
-            fault(rq, place, "default_language",
-                  "is the shop's own language, whose texts are not"
-                  " translations");
+    return good;
+}
+
+
+/* Also of thousands of values: only what the body names is looked at. */
+bool
+options_languages_check(struct request *rq, const struct list *options)
+{
+    const struct staff_option *o = options->v;
+    bool                       good = true;
+
+    for (size_t i = 0; i < options->n; i++) {
+        const struct staff_choice *c = o[i].choices.v;
+        const char                *at = text_of(rq, "/options/%zu", i);
+
+        good &= words_check(rq, &o[i].translations, at);
+        for (size_t j = 0; j < o[i].choices.n; j++)
+            good &= words_check(rq, &c[j].translations,
+                                text_of(rq, "%s/choices/%zu", at, j));
     }
+
+    return good;
 }
 
 
@@ -246,26 +259,13 @@ option_check(struct request *rq, const struct list *all, size_t i,
 }
 
 
-/* All that is wrong is told at once, but for a language that the shop does not
- * speak: that is a problem of its own. */
+/* All that is wrong is told at once. */
 static void
 options_check(struct request *rq, const struct list *all,
               const struct list *have)
 {
-    const struct staff_option *o = all->v;
-    size_t                     n;
-    const struct wording      *languages = sql_languages(rq, &n);
-
-    for (size_t i = 0; i < all->n; i++) {
-        const struct staff_choice *c = o[i].choices.v;
-        const char                *at = text_of(rq, "/options/%zu", i);
-
+    for (size_t i = 0; i < all->n; i++)
         option_check(rq, all, i, have);
-        words_check(rq, &o[i].translations, at, languages, n);
-        for (size_t j = 0; j < o[i].choices.n; j++)
-            words_check(rq, &c[j].translations,
-                        text_of(rq, "%s/choices/%zu", at, j), languages, n);
-    }
     faults_check(rq);
 }
 

@@ -126,17 +126,22 @@ media_check(struct request *rq, const struct staff_product *p)
 }
 
 
-/* What can be told without the database, all of it at once.  What needs the
- * rows of others is told by constraints, one at a time. */
+/* What can be told of a body without the database, all of it at once and
+ * before its HTML is parsed; a language that the shop does not speak is a
+ * problem of its own.  What needs the rows of others is told by constraints,
+ * one at a time. */
 void
-product_check(struct request *rq, struct staff_product *p)
+product_check(struct request *rq, const struct staff_product *p)
 {
-    wordings_complete(rq, "title", &p->text, &p->translations);
+    bool good = languages_check(rq, &p->translations);
+
+    good &= options_languages_check(rq, &p->options);
+    if (!good)
+        fail(rq, &unknown_language);
     texts_check(rq, &p->tags, "/tags");
     options_check(rq, p);
     variants_check(rq, p);
     media_check(rq, p);
-    faults_check(rq);
 }
 
 

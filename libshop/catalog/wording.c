@@ -34,7 +34,8 @@ html_of(struct request *rq, struct wording *w)
 }
 
 
-/* A text over the limits is a fault, and is not written. */
+/* A text over the limits is a fault.  With faults the request ends here: its
+ * transaction has not begun yet. */
 void
 wordings_clean(struct request *rq, struct wording *text,
                const struct list *translations)
@@ -47,6 +48,7 @@ wordings_clean(struct request *rq, struct wording *text,
         all[i] = html_of(rq, &w[i]);
     all[n] = html_of(rq, text);
     html_clean_all(rq, all, n + 1);
+    faults_check(rq);
 }
 
 
@@ -86,6 +88,36 @@ wordings_lay(const struct wording *text, const struct list *translations,
 /* --- rules --------------------------------------------------------------- */
 
 
+/* The shop's own language is not a translation: two places for one text would
+ * contradict each other. */
+bool
+language_check(struct request *rq, const char *locale, const char *place)
+{
+    enum language l = language_of(rq, locale);
+
+    if (l == FOREIGN)
+        fault(rq, place, unknown_language.code, unknown_language.title);
+    if (l == OWN)
+        fault(rq, place, "default_language",
+              "is the shop's own language, whose texts are not translations");
+
+    return l != FOREIGN;
+}
+
+
+bool
+languages_check(struct request *rq, const struct list *translations)
+{
+    const struct wording *w = translations->v;
+    bool                  good = true;
+
+    for (size_t i = 0; i < translations->n; i++)
+        good &= language_check(rq, w[i].locale, place_of(rq, &w[i]));
+
+    return good;
+}
+
+
 /* A new language of a patch may lack what the shape asks of a whole body. */
 static void
 complete(struct request *rq, const char *title, struct wording *w)
@@ -102,23 +134,15 @@ complete(struct request *rq, const char *title, struct wording *w)
 }
 
 
-/* The default language is not a translation: two places for one text would
- * contradict each other. */
 void
 wordings_complete(struct request *rq, const char *title,
                   struct wording *text, const struct list *translations)
 {
-    const struct wording *language = sql_default_language(rq);
-    struct wording       *w = translations->v;
+    struct wording *w = translations->v;
 
     complete(rq, title, text);
-    for (size_t i = 0; i < translations->n; i++) {
+    for (size_t i = 0; i < translations->n; i++)
         complete(rq, title, &w[i]);
-        if (language != NULL && strcmp(w[i].locale, language->locale) == 0)
-            fault(rq, place_of(rq, &w[i]), "default_language",
-                  "is the shop's own language, whose texts are not"
-                  " translations");
-    }
 }
 
 

@@ -142,3 +142,37 @@ context_choose(struct request *rq)
 
     return p != NULL ? p : context_keep(rq);
 }
+
+
+/* --- the languages of what is written ------------------------------------- */
+
+
+/* The transaction would begin with this read otherwise, and what takes a
+ * thread comes before it. */
+void
+languages_load(struct request *rq)
+{
+    const struct domain *d = settings_domain();
+
+    if (d != NULL)
+        settings_refresh(rq, d);
+}
+
+
+/* By its own name: a text in "tr-TR" has no place where "tr" is spoken. */
+enum language
+language_of(struct request *rq, const char *locale)
+{
+    const struct domain *d = settings_domain();
+    struct context       c = { 0 };
+    const char          *wrong;
+
+    if (d == NULL)
+        return SPOKEN;
+    if (d->context_of(rq->shop->settings.data, BY_LOCALE, locale, NULL, NULL,
+                      &c, &wrong) != NULL
+        || strcmp(c.locale, locale) != 0)
+        return FOREIGN;
+
+    return strcmp(c.fallback, locale) == 0 ? OWN : SPOKEN;
+}

@@ -136,7 +136,8 @@ enum {                          /* flags of a route                          */
     WHOLE_LIST = 1 << 7,        /* answers with reply_list()                 */
     MOVES      = 1 << 8,        /* may answer 301: the thing has moved       */
     FREE       = 1 << 9,        /* of no limit: who watches must get in      */
-    STREAM     = 1 << 10        /* answers with stream_begin(); alone        */
+    STREAM     = 1 << 10,       /* answers with stream_begin(); alone        */
+    LANGUAGES  = 1 << 11        /* of texts: language_of() is asked; with TX */
 };
 
 enum {                          /* what an answer depends on, see context()  */
@@ -290,6 +291,11 @@ const char *path_text(struct request *rq, const char *name);
 
 const struct context *context(struct request *rq);
 
+/* In a route of LANGUAGES: is this one of the shop's, by settings as new as
+ * those of a kept answer?  Constraints of the database have the last word. */
+enum language { FOREIGN, SPOKEN, OWN };
+enum language language_of(struct request *rq, const char *locale);
+
 /* The page of a list that is asked for; `limit` is one more than to show. */
 struct page {
     int64_t       limit;
@@ -426,8 +432,9 @@ struct html_text {
 };
 
 /* HTML made harmless, in its place; NULL stays NULL.  What is over a limit is a
- * fault at its pointer.  All in one visit to a thread, as each costs more than
- * most texts do.  Before the first statement. */
+ * fault at its pointer; where there are faults already only tags are counted.
+ * All in one visit to a thread, as each costs more than most texts do.  Before
+ * the first statement. */
 void html_clean_all(struct request *rq, const struct html_text *texts,
                     size_t n);
 

@@ -475,6 +475,14 @@ settle(struct cleaner *c, const char *in, size_t n, char *spare)
 }
 
 
+int
+html_count(const char *text, size_t n, struct html *out)
+{
+    *out = (struct html) { .limit = html_too_many_tags(text, n) };
+    return out->limit != NULL;
+}
+
+
 /* What is refused unread takes no memory.  Two buffers of the largest size: one
  * is read while the other is written.
  * Its result has a block of its own size, so that what the caller keeps is not

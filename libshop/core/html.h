@@ -28,6 +28,9 @@ struct html {
 
 /* 0; 1: over a limit; SHOP_E_NOMEM. */
 int html_clean(const char *text, size_t n, struct html *out);
+
+/* For what is refused anyhow: the limit of tags alone.  No text is made. */
+int html_count(const char *text, size_t n, struct html *out);
 void html_free(struct html *html);
 
 #endif

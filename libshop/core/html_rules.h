@@ -25,6 +25,9 @@ const struct html_rule *html_rule_of(const GumboElement *element);
 /* A sentence with the limit that the text is over, or NULL; before a parse. */
 const char *html_over_limit(const char *text, size_t n);
 
+/* The first of those limits, which costs next to nothing to look at. */
+const char *html_too_many_tags(const char *text, size_t n);
+
 enum html_url { URL_REFUSED, URL_LOCAL, URL_ELSEWHERE, URL_MAIL };
 
 /* What a browser would take the address for. */

@@ -22,6 +22,7 @@ struct cleaning {
 struct cleanings {
     struct cleaning  *v;
     size_t            n;
+    bool              refused;      /* already: for what may be said besides */
 };
 
 
@@ -33,8 +34,11 @@ clean(void *arg)
     for (size_t i = 0; i < all->n; i++) {
         struct cleaning *c = &all->v[i];
 
-        if (c->text != NULL)
-            c->rc = html_clean(c->text, strlen(c->text), &c->html);
+        if (c->text == NULL)
+            continue;
+        c->rc = all->refused
+                ? html_count(c->text, strlen(c->text), &c->html)
+                : html_clean(c->text, strlen(c->text), &c->html);
     }
 }
 
@@ -59,13 +63,15 @@ cleaned(struct request *rq, const struct cleaning *c,
 {
     if (c->rc < 0)
         fail(rq, &out_of_memory);
-    if (c->rc == 0)
+    if (c->rc == 0 && c->html.text != NULL)
         *t->text = c->html.text;
-    else
+    if (c->rc == 1)
         fault(rq, t->pointer, "html_too_large", c->html.limit);
 }
 
 
+/* A parse is the most that a body can cost: what is refused anyhow is only
+ * measured. */
 void
 html_clean_all(struct request *rq, const struct html_text *texts, size_t n)
 {
@@ -74,6 +80,7 @@ html_clean_all(struct request *rq, const struct html_text *texts, size_t n)
 
     all->v = alloc(rq, n * sizeof(*all->v));
     all->n = n;
+    all->refused = rq->faults.n != 0;
     for (size_t i = 0; i < n; i++) {
         all->v[i].text = *texts[i].text;
         any |= all->v[i].text != NULL;

@@ -198,6 +198,7 @@ const struct problem *caller_find(struct request *rq);
 const char *trace(struct request *rq);
 const struct problem *query_parse(struct request *rq);
 const struct problem *context_choose(struct request *rq);
+void languages_load(struct request *rq);        /* waits; before in_tx       */
 const struct problem *body_parse(struct request *rq);
 const struct problem *once_parse(struct request *rq);
 

@@ -37,6 +37,7 @@ flags_fault(const struct route *r)
         { !get && !(f & TX), "only GET is without TX" },
         { (f & (ONCE | IF_MATCH)) && !(f & TX),
           "ONCE and IF_MATCH go with TX" },
+        { (f & LANGUAGES) && !(f & TX), "LANGUAGES goes with TX" },
         { (f & CACHED) && (!get || r->may != PUBLIC),
           "CACHED is for GET by everyone" },
         { (f & CACHED) && (f & NO_DB), "CACHED is for what is in PostgreSQL" },

@@ -252,6 +252,8 @@ rehearse(struct request *rq)
 static void
 change(struct request *rq)
 {
+    if (rq->route->flags & LANGUAGES)
+        languages_load(rq);
     rq->in_tx = true;
     rq->route->handler(rq);
     if (prefers(rq, "dry-run")) {

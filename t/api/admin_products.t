@@ -222,15 +222,18 @@ is_problem(patch($at, { slug => 'plain' }, 'If-Match' => '"v2"'), 409,
 is_problem(patch($at, { translations => { de => { title => 'A' } } },
                  'If-Match' => '"v2"'), 422, 'unknown_locale',
            '/translations/de');
-is_problem(patch($at, { translations => { tr => { title => 'A' },
+is_problem(patch($at, { translations => { de => { title => 'A' },
                                           fr => { slug => 'a' } } },
-                 'If-Match' => '"v2"'), 422, 'wrong_body',
-           '/translations/fr/title');
+                 'If-Match' => '"v2"'), 422, 'unknown_locale',
+           '/translations/de', '/translations/fr');
 is_deeply(ok_json(patch($at, { translations => { tr => undef } },
                         'If-Match' => '"v2"'), 200)->{translations}, {},
           'a language is dropped');
 is(get('/api/v1/products/bardak')->{headers}{location},
    '/api/v1/products/tea-cup', 'and its address leads on');
+is_problem(patch($at, { translations => { tr => { slug => 'a' } } },
+                 'If-Match' => '*'), 422, 'wrong_body',
+           '/translations/tr/title');
 
 # --- publish, archive, restore -----------------------------------------------
 

@@ -180,6 +180,28 @@ sub least {
     return @least;
 }
 
+# As much HTML as a text may be, and what else is wrong.
+sub as_json { return JSON::PP->new->utf8->encode(@_) }
+
+my $long_html = '<p class=x>a <b>word</b></p>' x 160;
+sub in_two {
+    my ($language, $besides) = @_;
+    my $text = '<p class="x">a <b>word</b></p>' x 900;
+
+    return [ 422, as_json({ title => 'A', description => $text,
+        translations => { $language => { title => 'B',
+                                         description => $text } },
+        %$besides }) ];
+}
+
+# Of what was known and what came, of each the less.
+sub pairs_least {
+    my ($known, @more) = @_;
+
+    return map { !defined $known->[$_] || $more[$_] < $known->[$_]
+                 ? $more[$_] : $known->[$_] } 0 .. $#more;
+}
+
 # With HTML that is refused.
 sub html {
     my ($text) = @_;
@@ -199,13 +221,18 @@ my %costly = (
     'deep arrays'           => [ 400, '[' x $max ],
     'deep objects'          => [ 400, '{"a":' x 50_000 ],
     'a long text'           => [ 422, '{"title":"' . 'x' x 250_000 . '"}' ],
-    'too many escapes'      => [ 400, '{"title":"' . '\\u0022' x 40_000
+    'too many escapes'      => [ 400, '{"title":"' . '\\u0001' x 40_000
                                       . '"}' ],
-    'escapes'               => [ 422, '{"title":"' . '\\u0022' x 10_000
+    'escaped controls'      => [ 422, '{"title":"' . '\\u0001' x 10_000
+                                      . '"}' ],
+    'escapes'               => [ 422, '{"title":"' . '\\u0022' x 40_000
                                       . '"}' ],
     'too many short ones'   => [ 400, '{"title":"' . '\\n' x 120_000
                                       . '"}' ],
     'short ones'            => [ 422, '{"title":"' . '\\n' x 20_000 . '"}' ],
+    'short ones apart'      => [ 422, '{"title":"' . '\\n.' x 20_000 . '"}' ],
+    'short ones far apart'  => [ 422, '{"title":"' . '\\n.........' x 12_000
+                                      . '"}' ],
     'escaped letters'       => [ 422, '{"title":"' . '\\u015f' x 40_000
                                       . '"}' ],
     'escaped pairs'         => [ 422, '{"title":"' . '\\ud83e\\udeb4' x 20_000
@@ -228,6 +255,14 @@ my %costly = (
     'HTML of many tags'     => html('<br>' x 2001),
     'HTML of many ends'     => html('</p>' x 2001),
     'HTML of attributes'    => html('<b ' . join(' ', 'aaa' .. 'xxx') . '>'),
+    'HTML of no language'   => [ 422, as_json({ title => 'A',
+        translations => { map { ("x$_" => { title => 'A',
+                                            description => $long_html }) }
+                          'aa' .. 'bx' } }) ],
+    'HTML of its own one'   => in_two('en', {}),
+    'HTML, and a tag twice' => in_two('tr', { tags => ['a', 'a'] }),
+    'HTML, pictures twice'  => in_two('tr', { media => [({ url => '/a' })
+                                                        x 2] }),
     'a body that unfolds'   => [ 415, $gzip, 'Content-Encoding' => 'gzip' ],
     'ten thousand parts'    => [ 415, "--x\r\n\r\n1\r\n" x 10_000 . '--x--',
                                  'Content-Type' =>
@@ -240,12 +275,18 @@ my $kb = own_kb((workers())[0]);
 for my $name (sort keys %costly) {
     my ($status, $body, %headers) = @{ $costly{$name} };
     my @post = ('POST', $products, body => $body);
-    my ($ordinary, $receive, $cost) = least(7,
-        [ 50, 200, 'GET', '/api/v1/store' ],
-        [ 6, 415, @post, headers => { 'Content-Type' => 'text/plain' } ],
-        [ 6, $status, @post, headers => \%headers ]);
-    my $ratio = $cost / $ordinary;
+    my ($ordinary, $receive, $cost, $ratio, @known);
 
+    # The least of a shared machine is known only after a while.
+    for (1 .. 5) {
+        @known = pairs_least(\@known, least(7,
+            [ 50, 200, 'GET', '/api/v1/store' ],
+            [ 6, 415, @post, headers => { 'Content-Type' => 'text/plain' } ],
+            [ 6, $status, @post, headers => \%headers ]));
+        ($ordinary, $receive, $cost) = @known;
+        $ratio = $cost / $ordinary;
+        last if $ratio < 20;
+    }
     cmp_ok($ratio, '<', 20, sprintf '%s: %d bytes cost %.1f ordinary GETs '
         . 'of %.0f us beside %.1f to receive them', $name, length $body,
         $ratio, $ordinary / 1000, $receive / $ordinary);
@@ -255,7 +296,8 @@ cmp_ok($grown, '<', 2048, "the worker has grown by $grown kB");
 
 # What is refused when it has been parsed costs no more than what is taken.
 my ($taken, $multiplied) = least(5,
-    [ 3, 422, 'POST', $products, body => { title => 'A', tags => ['a', 'a'],
+    [ 3, 422, 'POST', $products, body => { title => 'A',
+        category_ids => ['cat_00000000010000000000000001'],
         description => '<p class="x y" id=a>word</p>' x 2000 } ],
     [ 3, 422, 'POST', $products, body => { title => 'A', description =>
         '<p>' . join('', map { "<i a$_>" } 1 .. 90) . '</p><p>x' x 1900 } ]);

@@ -339,6 +339,37 @@ what_it_does_not_know_is_named(void **state)
 }
 
 
+/* One letter each: what the shop makes of three languages. */
+static void
+show_languages(struct request *rq)
+{
+    static const char *const asked[] = { "en", "tr", "xx" };
+    char                    *said = alloc(rq, 3);
+
+    for (size_t i = 0; i < 3; i++)
+        said[i] = "FSO"[language_of(rq, asked[i])];
+    reply_text(rq, 200, "text/plain", said, 3);
+}
+
+
+/* Read before the transaction, which has not begun when they are known. */
+static void
+a_change_asks_which_languages_are_spoken(void **state)
+{
+    struct toyshop *t = *state;
+    struct asked    a = { 0 }, b = { 0 };
+
+    toys.handler = show_languages;
+    ask(t, &a, "POST", "/unit/languages", NULL);
+    say_loaded(t);
+    assert_answer(&a, 200, "OSF");
+    assert_string_equal(owed(t), "");
+    ask(t, &b, "POST", "/unit/languages", NULL);
+    assert_answer(&b, 200, "OSF");
+    assert_int_equal(loads, 1);
+}
+
+
 static void
 each_allocation_may_fail(void **state)
 {
@@ -387,6 +418,7 @@ core_context_tests(void)
         WITH_SETTINGS(what_is_asked_for_goes_before_what_is_preferred),
         WITH_SETTINGS(a_list_of_languages_has_at_most_255_bytes),
         WITH_SETTINGS(what_it_does_not_know_is_named),
+        WITH_SETTINGS(a_change_asks_which_languages_are_spoken),
         WITH_SETTINGS(each_allocation_may_fail),
     };
 

@@ -107,6 +107,7 @@ test_route__refuses_flags_that_do_not_go_together(void **state)
         { WELL(DELETE, .flags = NO_DB), "only GET is without TX" },
         { WELL(GET, .flags = ONCE), "ONCE and IF_MATCH go with TX" },
         { WELL(GET, .flags = IF_MATCH), "ONCE and IF_MATCH go with TX" },
+        { WELL(GET, .flags = LANGUAGES), "LANGUAGES goes with TX" },
         { WELL(POST, .flags = TX | CACHED), "CACHED is for GET by everyone" },
         { WELL(GET, .flags = CACHED | NO_DB), "CACHED is for what is in" },
         { WELL(GET, .body = thing), "GET has no body" },

@@ -90,6 +90,7 @@ static const struct route routes[] = {
     { POST, "/unit/body", handle, PUBLIC, TX, .body = toy_body },
     { PATCH, "/unit/body", handle, PUBLIC, TX, .body = toy_body },
     { POST, "/unit/once", handle, PUBLIC, TX | ONCE },
+    { POST, "/unit/languages", handle, PUBLIC, TX | LANGUAGES },
     END_ROUTES
 };
 
@@ -154,6 +155,7 @@ toy_context(const void *settings, unsigned axes, const char *locale,
         return &unknown;
     }
     out->channel = settings;
+    out->fallback = "en";
     out->locale = locale != NULL ? locale : accept != NULL ? "tr" : "en";
     out->currency = currency != NULL ? currency : "EUR";
 
