@@ -241,25 +241,27 @@ works('by the socket');
 SKIP: {
     skip 'the sanitizers are preloaded already', 1 if !$can_name;
 
-    # The worker goes on while a thread looks, and who asked is served then.
+    # The worker goes on while a thread looks, and who asked is served then:
+    # the scene is played again where it took longer than an attempt may.
     my $at = port_to_postgresql();
-    by("host=db.test port=$at");
-    wait_for(sub { my @w = workers(); @w == 1 }, 'the old worker is gone');
-    my $began = time;
-    my $asks = child(sub {
-        my ($out) = @_;
-        print $out get('/api/v1/store')->{status};
-    });
-    ok(wait_for(sub { status()->{coroutines}{live} > 0 }),
-       'slow name: somebody waits for it');
-    is(get('/healthz')->{status}, 200, 'slow name: the worker answers');
-    write_file("$names/db.test", '127.0.0.1');
-    my $told = last_words($asks);
-    SKIP: {
-        skip 'this machine took longer than an attempt may', 1
-            if time - $began > 3;
-        is($told, 200, 'slow name: he is served');
+    my ($began, $told);
+    for (1 .. 5) {
+        unlink "$names/db.test";
+        by("host=db.test port=$at");
+        wait_for(sub { my @w = workers(); @w == 1 }, 'the old worker is gone');
+        $began = time;
+        my $asks = child(sub {
+            my ($out) = @_;
+            print $out get('/api/v1/store')->{status};
+        });
+        ok(wait_for(sub { status()->{coroutines}{live} > 0 }),
+           'slow name: somebody waits for it');
+        is(get('/healthz')->{status}, 200, 'slow name: the worker answers');
+        write_file("$names/db.test", '127.0.0.1');
+        $told = last_words($asks);
+        last if time - $began < 3;
     }
+    is($told, 200, 'slow name: he is served');
     works('slow name');
 
     # It is not found, and then it is.
