@@ -21,6 +21,7 @@ struct db {
     struct shop     *shop;
     struct tx_pool  *tx;
     struct names    *names;                     /* of its hosts              */
+    const char      *attrs;                     /* in place of the given     */
     uint64_t         slow_until[SLOTS_MAX];     /* by statement; ms          */
     unsigned         n_read;
     unsigned         n_slow;
@@ -38,8 +39,8 @@ struct db {
 static PQconninfoOption *
 options_of(const char *conninfo)
 {
-    const char        *keys[] = { "dbname", "sslmode", NULL };
-    const char        *values[] = { conninfo, "none", NULL };
+    const char        *keys[] = { ATTRS, "dbname", "sslmode", NULL };
+    const char        *values[] = { PRIMARY, conninfo, "none", NULL };
     PGconn            *pg = PQconnectStartParams(keys, values, 1);
     PQconninfoOption  *options = pg == NULL ? NULL : PQconninfo(pg);
 
@@ -79,7 +80,8 @@ database_wrong(const char *conninfo)
 
 
 /* What libpq would use and not only what the string says: PGHOST and service
- * files name hosts, too. */
+ * files name hosts, too.  libpq takes no session for "read-write" that is
+ * read-only by what we ask for, as most of ours are. */
 static int
 hosts_open(struct db *db)
 {
@@ -92,6 +94,8 @@ hosts_open(struct db *db)
     given.host = option(o, "host");
     given.hostaddr = option(o, "hostaddr");
     given.port = option(o, "port");
+    if (strcmp(option(o, ATTRS), "read-write") == 0)
+        db->attrs = PRIMARY;
     rc = names_open(&db->names, db->shop, &given);
     PQconninfoFree(o);
 
@@ -103,6 +107,13 @@ struct names *
 db_names(struct db *db)
 {
     return db->names;
+}
+
+
+const char *
+db_attrs(struct db *db)
+{
+    return db->attrs;
 }
 
 

@@ -84,7 +84,7 @@ finish(struct db_lane *l)
         PQfinish(l->pg);
     l->pg = NULL;
     l->shop->ops->timer_del(l->shop->host, &l->retry);
-    l->listening = false;
+    l->listening = l->setting = false;
     unwatch(l, 1);
     memset(l->prepared, 0, sizeof(l->prepared));
 }
@@ -130,26 +130,10 @@ watch_for(struct db_lane *l, unsigned events)
 }
 
 
-/* A pooler may drop what a session asks for at its start.  The style of
- * intervals, which all ask for, is told back. */
-static bool
-is_as_asked(const struct db_lane *l)
-{
-    const char *style = PQparameterStatus(l->pg, "IntervalStyle");
-
-    return style != NULL && strcmp(style, "iso_8601") == 0;
-}
-
-
 static void
 established(struct db_lane *l)
 {
-    if (!is_as_asked(l)) {
-        failed(l, "what it sets at the start of a session did not arrive; "
-               "does a pooler drop it?");
-        return;
-    }
-    if (PQsetnonblocking(l->pg, 1) != 0 || PQenterPipelineMode(l->pg) != 1) {
+    if (PQenterPipelineMode(l->pg) != 1) {
         failed(l, NULL);
         return;
     }
@@ -170,6 +154,38 @@ established(struct db_lane *l)
 }
 
 
+static void
+connected(struct db_lane *l)
+{
+    if (PQsetnonblocking(l->pg, 1) != 0) {
+        failed(l, NULL);
+    } else if (session_is_set(l->pg)) {
+        established(l);
+    } else if (session_set(l->pg, l->options)) {
+        l->setting = true;
+        watch_for(l, SHOP_RD);
+    } else {
+        failed(l, NULL);
+    }
+}
+
+
+static void
+setting_step(struct db_lane *l)
+{
+    int rc = session_answer(l->pg);
+
+    if (rc < 0)
+        failed(l, "what it sets at the start of a session did not arrive, nor"
+               " afterwards; does a pooler drop it?");
+    if (rc <= 0)
+        return;
+
+    l->setting = false;
+    established(l);
+}
+
+
 /* The socket may be another after every step, even under the same number:
  * the watch is made anew each time. */
 static void
@@ -180,7 +196,7 @@ connect_step(struct db_lane *l)
     unwatch(l, 0);
     s = PQconnectPoll(l->pg);
     if (s == PGRES_POLLING_OK)
-        established(l);
+        connected(l);
     else if (s == PGRES_POLLING_READING)
         watch_for(l, SHOP_RD);
     else if (s == PGRES_POLLING_WRITING)
@@ -196,6 +212,10 @@ ready(shop_watch_t *w, unsigned events)
     struct db_lane *l = w->ctx;
 
     (void) events;
+    if (l->setting) {
+        setting_step(l);
+        return;
+    }
     if (l->state == LANE_CONNECTING) {
         connect_step(l);
         return;
@@ -276,18 +296,18 @@ retry(shop_timer_t *t)
  * answer for so long.  Of what stands twice libpq takes the last, so the
  * operator's own values win, and addresses that were looked up over those. */
 PGconn *
-db_connect(const char *conninfo, const struct names *names,
-           const char *options, const char *name)
+db_connect(struct db *db, const char *conninfo, const char *options,
+           const char *name)
 {
-    struct name_list hosts = names_list(names);
+    struct name_list hosts = names_list(db_names(db));
     const char *keys[] = { "tcp_user_timeout", "keepalives_idle",
-                           "keepalives_interval", "keepalives_count",
+                           "keepalives_interval", "keepalives_count", ATTRS,
                            "dbname", "options", "fallback_application_name",
                            "client_encoding", "host", "hostaddr", "port",
-                           NULL };
-    const char *values[] = { "2000", "1", "1", "2", conninfo, options, name,
-                             "UTF8", hosts.host, hosts.hostaddr, hosts.port,
-                             NULL };
+                           ATTRS, NULL };
+    const char *values[] = { "2000", "1", "1", "2", PRIMARY, conninfo,
+                             options, name, "UTF8", hosts.host,
+                             hosts.hostaddr, hosts.port, db_attrs(db), NULL };
     PGconn     *pg = PQconnectStartParams(keys, values, 1);
 
     if (pg != NULL)
@@ -300,8 +320,7 @@ db_connect(const char *conninfo, const struct names *names,
 static void
 connect_begin(struct db_lane *l)
 {
-    l->pg = db_connect(l->shop->conf.database, db_names(l->db), l->options,
-                       l->name);
+    l->pg = db_connect(l->db, l->shop->conf.database, l->options, l->name);
     if (l->pg == NULL)
         failed(l, "out of memory");
     else if (PQstatus(l->pg) == CONNECTION_BAD)

@@ -36,6 +36,11 @@
                 "-c default_transaction_read_only=on "                        \
                 "-c default_transaction_isolation=repeatable\\ read "
 
+/* Of several hosts the one that takes writes, unless the operator says else;
+ * what is kept must not come from one that lags behind. */
+#define ATTRS    "target_session_attrs"
+#define PRIMARY  "primary"
+
 enum {                          /* beside the statements of domains          */
     SLOT_BEGIN = SLOTS_MAX - 5, SLOT_XID, SLOT_COMMIT, SLOT_ROLLBACK, SLOT_ASK
 };
@@ -78,6 +83,7 @@ struct db_lane {
     bool               closed;          /* by db_close(): only memory left   */
     bool               watching;
     bool               posted;          /* the host holds `flush`            */
+    bool               setting;         /* session_set() is on its way       */
     bool               listening;       /* `retry` ends a silence            */
     bool               heard;           /* bytes came since it was set       */
     unsigned           interest;
@@ -113,8 +119,8 @@ void entry_finish(struct db_entry *e, enum db_outcome outcome,
                   PGresult *result);
 
 /* db_conn.c */
-PGconn *db_connect(const char *conninfo, const struct names *names,
-                   const char *options, const char *name);
+PGconn *db_connect(struct db *db, const char *conninfo, const char *options,
+                   const char *name);
 bool lane_is_down(const struct db_lane *l);
 void lane_connect(struct db_lane *l);
 void lane_lost(struct db_lane *l);
@@ -122,10 +128,17 @@ bool lane_interest(struct db_lane *l, unsigned events);
 void lane_listen(struct db_lane *l);
 void lane_close(struct db_lane *l);
 
+/* db_session.c: what a session asks for at its start, where a pooler dropped
+ * that, is set by a statement.  False, or -1: it cannot be. */
+bool session_is_set(const PGconn *pg);
+bool session_set(PGconn *pg, const char *options);      /* sends             */
+int  session_answer(PGconn *pg);        /* 1: it is set; 0: not all came yet */
+
 /* db.c */
 void db_release(struct db *db);         /* when no lane is posted           */
 struct tx_pool *db_tx_pool(struct db *db);
 struct names *db_names(struct db *db);
+const char *db_attrs(struct db *db);    /* or NULL: as the operator says     */
 void lane_add(struct db_lane *l, const struct db_call *call,
               struct db_wait *w);
 

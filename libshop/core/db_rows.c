@@ -146,8 +146,7 @@ send(struct db_rows *r)
     COUNT(r->shop, DB_CONNECTS, 1);
     COUNT(r->shop, DB_OPEN, 1);
     r->sent = true;
-    if (PQsetnonblocking(r->pg, 1) != 0
-        || PQsendQueryParams(r->pg, c->text, c->n_values, NULL, c->values,
+    if (PQsendQueryParams(r->pg, c->text, c->n_values, NULL, c->values,
                              NULL, NULL, 0) != 1
         || PQsetSingleRowMode(r->pg) != 1 || PQflush(r->pg) < 0)
     {
@@ -155,6 +154,32 @@ send(struct db_rows *r)
         return;
     }
     interest(r, SHOP_RD | SHOP_WR);
+}
+
+
+static void
+connected(struct db_rows *r)
+{
+    if (PQsetnonblocking(r->pg, 1) != 0)
+        failed(r, DB_DOWN);
+    else if (session_is_set(r->pg))
+        send(r);
+    else if (session_set(r->pg, OPTIONS))
+        interest(r, SHOP_RD);
+    else
+        failed(r, DB_DOWN);
+}
+
+
+static void
+setting_step(struct db_rows *r)
+{
+    int rc = session_answer(r->pg);
+
+    if (rc < 0)
+        failed(r, DB_DOWN);
+    if (rc > 0)
+        send(r);
 }
 
 
@@ -169,7 +194,7 @@ connect_step(struct db_rows *r)
     s = PQconnectPoll(r->pg);
     r->watch.fd = PQsocket(r->pg);
     if (s == PGRES_POLLING_OK)
-        send(r);
+        connected(r);
     else if (s == PGRES_POLLING_READING)
         interest(r, SHOP_RD);
     else if (s == PGRES_POLLING_WRITING)
@@ -204,6 +229,8 @@ ready(shop_watch_t *w, unsigned events)
     (void) events;
     if (r->sent)
         read_more(r);
+    else if (PQstatus(r->pg) == CONNECTION_OK)
+        setting_step(r);
     else
         connect_step(r);
     if (r->n == 0 && r->wait.outcome == DB_PENDING)
@@ -221,8 +248,8 @@ ready(shop_watch_t *w, unsigned events)
 static void
 connect_begin(struct db_rows *r)
 {
-    r->pg = db_connect(r->shop->conf.database, db_names(r->shop->db),
-                       OPTIONS, "shop-stream");
+    r->pg = db_connect(r->shop->db, r->shop->conf.database, OPTIONS,
+                       "shop-stream");
     if (r->pg == NULL || PQstatus(r->pg) == CONNECTION_BAD) {
         failed(r, DB_DOWN);
         return;

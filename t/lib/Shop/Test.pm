@@ -44,7 +44,8 @@ our @EXPORT = (@Test::More::EXPORT, qw(
     start_memcached stop_memcached memcached_pid
     get post put patch del request connection new_connection
     ok_json is_problem as_key as_nobody shopctl
-    sql sql_value sql_as forget_connections database_url wait_for polled status
+    sql sql_value sql_as forget_connections database_url postgresql_at
+    wait_for polled status
     reload signal_nginx workers log_text allow_log
     own_kb nginx_test free_port write_file read_file open_sockets
     pg_stop pg_start pg_restart pg_kill pg_freeze pg_thaw
@@ -468,7 +469,7 @@ END
 
     my $psql = "$ENV{SHOP_TEST_PG_BIN}/psql";
     open my $in, '-|', $psql, '-XqAt', '-v', 'ON_ERROR_STOP=1', '-h',
-        $ENV{SHOP_TEST_DIR}, '-U', 'shop_owner', '-d', $shop->{db}, '-f',
+        postgresql_folder(), '-U', 'shop_owner', '-d', $shop->{db}, '-f',
         "$top/sql/invariants.sql" or die "$psql: $!";
     my $breaches = do { local $/; <$in> } // '';
     ok(close($in), 'sql/invariants.sql ran');
@@ -775,8 +776,23 @@ sub reload {
 sub database_url {
     my ($role, $host) = @_;
 
-    return 'host=' . ($host // $ENV{SHOP_TEST_DIR})
+    return 'host=' . ($host // postgresql_folder())
         . " dbname=$shop->{db} user=" . ($role // 'shop_app');
+}
+
+
+# The shop's database is on another server than the tests' own, which listens
+# in this folder; undef: no longer.
+sub postgresql_at {
+    my ($folder) = @_;
+
+    forget_database($shop->{db});
+    $shop->{postgresql} = $folder;
+}
+
+
+sub postgresql_folder {
+    return $shop->{postgresql} // $ENV{SHOP_TEST_DIR};
 }
 
 
@@ -806,10 +822,12 @@ sub sql_value {
 sub dbh {
     my ($db, $role) = @_;
 
+    my $folder = $db eq 'postgres' ? $ENV{SHOP_TEST_DIR}
+                                   : postgresql_folder();
     my $dbh = $dbh{"$db $role"};
     return $dbh if $dbh && $dbh->ping;
     return $dbh{"$db $role"} = DBI->connect(
-        "dbi:Pg:host=$ENV{SHOP_TEST_DIR};dbname=$db", $role, '',
+        "dbi:Pg:host=$folder;dbname=$db", $role, '',
         { RaiseError => 1, PrintError => 0, AutoCommit => 1,
           pg_enable_utf8 => 1 });
 }
@@ -826,13 +844,21 @@ sub create_database {
 }
 
 
-sub drop_database {
+sub forget_database {
     my ($name) = @_;
 
     for (grep { /^\Q$name\E / } keys %dbh) {
         delete($dbh{$_})->disconnect;
     }
-    dbh('postgres', 'postgres')->do("DROP DATABASE $name WITH (FORCE)");
+}
+
+
+sub drop_database {
+    my ($name) = @_;
+
+    forget_database($name);
+    dbh('postgres', 'postgres')->do(
+        "DROP DATABASE IF EXISTS $name WITH (FORCE)");
 }
 
 
