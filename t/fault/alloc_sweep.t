@@ -69,10 +69,12 @@ my ($share, $shares) = split '/', $ENV{SHARE} // '0/1';
 start_shop();
 load_demo();
 
+my $said = sql_value('SELECT last_seq FROM event_relay');
 my $route = 0;
-my @all = grep { $route++ % $shares == $share } grep { !$_->{endless} }
+my @all = grep { $route++ % $shares == $share } map { ways($_) }
     grep { !$ENV{ROUTE} || $_->{name} =~ /$ENV{ROUTE}/ } operations();
 my $key = as_key(sort { $a cmp $b } scopes());
+events();
 state_begin();
 state_save('first');
 state_save();
@@ -83,6 +85,28 @@ sub scopes {
     my %scopes = map { $_ => 1 } map { @{ $_->{scopes} } } operations();
 
     return keys %scopes;
+}
+
+
+# Who listens is told by the hub of what it reads, and by a step of his own of
+# what was there before.
+sub ways {
+    my ($op) = @_;
+
+    return $op if !$op->{endless};
+    return map { { %$op, query => "?after=$_",
+                   name => "$op->{name}?after=$_" } } $said, $said + 2;
+}
+
+
+# The third is numbered already, and the relay does not say so yet: new to the
+# hub, whenever it begins.
+sub events {
+    sql(q{INSERT INTO events (seq, type, subject, payload, occurred_at)
+          SELECT ? + n, CASE n WHEN 3 THEN 'sweep.end' ELSE 'sweep.on' END,
+                 'thing_' || n, '{}', shop_now()
+            FROM generate_series(1, 3) n}, $said);
+    sql('UPDATE event_relay SET last_seq = ?', $said + 2);
 }
 
 
@@ -109,6 +133,7 @@ sub ask_it {
         return { status => 'crash', why => $@ };
     }
     my $is_problem = ($res->{headers}{'content-type'} // '') =~ /problem/;
+    $res->{body} =~ s/^retry: \d+/retry: a while/;
     $res->{code} = $is_problem ? $json->decode($res->{body})->{code} : '';
     return $res;
 }
@@ -127,7 +152,7 @@ sub fails {
 sub request_of {
     my ($op) = @_;
     my %headers = (authorization => "Bearer $key");
-    my $path = fill($op);
+    my $path = fill($op) . ($op->{query} // '');
 
     $headers{'content-type'} = 'application/json' if $op->{method} ne 'GET';
     $headers{'if-match'} = get($path)->{headers}{etag}
@@ -332,6 +357,7 @@ for my $op (@all) {
 }
 
 ok($server->close, 'it ended well');
+sql('UPDATE event_relay SET last_seq = ?', $said + 3);
 diag(sprintf '%d routes, %d allocations, %d turns, of which %d refused %d; '
      . '%d retries; %s; seed %s', @total{qw(routes asked turns hit refused
      retries)}, join(', ', map { "$_: $answers{$_}" } sort keys %answers),

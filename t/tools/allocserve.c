@@ -13,9 +13,11 @@
  *     cold   opened anew: not connected, settings not read
  *
  * "once" goes through shop_uv_call(), "good" straight to libshop, as the copy
- * of an answer needs memory too; so does an export, which comes in pieces.  An
- * answer has two headers more, X-Asked and X-Refused: allocations that were
- * asked for, and refused.  Status 0 is no answer, for want of memory.
+ * of an answer needs memory too; so does what comes in pieces.  Who listens to
+ * events leaves when he has heard "sweep.end"; where memory is short for good,
+ * that is until the shop has asked for events in vain.  An answer has two
+ * headers more, X-Asked and X-Refused: allocations that were asked for, and
+ * refused.  Status 0 is no answer, for want of memory.
  * "CLOSE /" closes the shop and says in X-Blocks how many blocks of memory the
  * process then has; the next request opens it again.
  */
@@ -257,6 +259,55 @@ close_stream(void *rq, const shop_answer_t *answer, int whole)
 }
 
 
+/* Events are written whole. */
+static bool
+has_heard_all(void)
+{
+    static const char  last[] = "event: sweep.end\n";
+
+    return memmem(pieces.data, pieces.n, last, sizeof(last) - 1) != NULL;
+}
+
+
+/* A stream of events has no end: the client closes. */
+static void
+leave(shop_call_t *call)
+{
+    shop_answer_t   told = { .status = 200 };
+    struct counted  c;
+
+    shop_detach(call);
+    count_up(&c);
+    told.content_type = (shop_str_t) { "text/event-stream", 17 };
+    told.body = (shop_str_t) { pieces.data, pieces.n };
+    serve_answer(&told, c.h, 2);
+}
+
+
+static void
+tick(uv_timer_t *timer)
+{
+    (void) timer;
+}
+
+
+/* The shop's own timers keep no loop awake, and it may have lost all else. */
+static void
+stay_awake(struct server *s, bool awake)
+{
+    static uv_timer_t  timer;
+
+    if (awake) {
+        (void) uv_timer_init(&s->loop, &timer);
+        (void) uv_timer_start(&timer, tick, 10, 10);
+    } else {
+        (void) uv_timer_stop(&timer);
+        uv_close((uv_handle_t *) &timer, NULL);
+        (void) uv_run(&s->loop, UV_RUN_NOWAIT);
+    }
+}
+
+
 static void
 serve_submitted(struct server *s, const struct asked *asked)
 {
@@ -272,9 +323,17 @@ serve_submitted(struct server *s, const struct asked *asked)
     };
 
     in.method = (shop_str_t) { asked->method, strlen(asked->method) };
-    in.path = (shop_str_t) { asked->target, strlen(asked->target) };
+    in.path = (shop_str_t) { asked->target, strcspn(asked->target, "?") };
+    in.query.data = asked->target + in.path.len;
+
+    if (*in.query.data == '?') {
+        in.query.data++;
+    }
+
+    in.query.len = strlen(in.query.data);
     in.body = (shop_str_t) { asked->body, asked->n_body };
     take_headers(&in, asked);
+    pieces.n = 0;
     uv_update_time(&s->loop);
     rc = shop_submit(shop_uv_shop(s->uv), &in, &sink, &done, &call);
 
@@ -284,8 +343,20 @@ serve_submitted(struct server *s, const struct asked *asked)
         return;
     }
 
-    while (!done) {
+    stay_awake(s, true);
+
+    while (!done && !has_heard_all()) {
         (void) uv_run(&s->loop, UV_RUN_ONCE);
+
+        if (inside(s)->hub.chain.failures != 0) {
+            (void) heap_disarm();
+        }
+    }
+
+    stay_awake(s, false);
+
+    if (!done) {
+        leave(call);
     }
 }
 
@@ -294,7 +365,8 @@ static void
 serve_failing(struct server *s, const struct asked *asked)
 {
     bool  straight = (armed && for_good)
-                     || strstr(asked->target, "/export.") != NULL;
+                     || strstr(asked->target, "/export.") != NULL
+                     || strstr(asked->target, "/stream") != NULL;
 
     if (armed) {
         heap_arm(fails_at, for_good);
