@@ -18,6 +18,7 @@
 #define EVERY_MS    200
 #define BACKOFF_MS  1000        /* after the first failure                   */
 #define HOUR_MS     3600000
+#define DAY_S       86400
 
 
 /* --- the tables of domains ----------------------------------------------- */
@@ -78,6 +79,9 @@ background_wrong(void)
         }
         if (i == KINDS_MAX)
             return "there are more than 64 kinds of jobs";
+        if (k->yields < 0 || k->yields > DAY_S)
+            return "a kind of jobs yields less than nothing or more than a"
+                   " day";
     }
 
     return NULL;

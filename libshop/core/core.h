@@ -222,6 +222,9 @@ struct job_kind {
     int64_t              attempts;      /* in all; 0 is 10                   */
     int64_t              lease;         /* seconds; 0 is 60: more than the
                                            deadline of a request             */
+    int64_t              yields;        /* seconds, a day at most: lets pass
+                                           jobs that are due up to so much
+                                           later; 0 is none                  */
 };
 
 /* A domain: the last thing in its _api.c.  The hooks are for the few domains
@@ -465,6 +468,12 @@ void emit(struct request *rq, const char *type, const char *subject,
  * seconds have passed. */
 void enqueue(struct request *rq, const struct job_kind *kind,
              const char *payload, int64_t after);
+
+/* The same, of which no more than one waits with this key (200 characters): it
+ * is told the newest payload, and is run at the earliest of the times.  One
+ * that is begun is not waiting any more. */
+void enqueue_once(struct request *rq, const struct job_kind *kind,
+                  const char *key, const char *payload, int64_t after);
 
 /* The answer is good for that long at most; INT_NONE says nothing. */
 void valid_for(struct request *rq, int64_t seconds);

@@ -66,13 +66,22 @@ lease_of(const struct job_kind *k)
 
 /* Nobody waits for it: when it fails, COMMIT does. */
 void
-enqueue(struct request *rq, const struct job_kind *kind, const char *payload,
-        int64_t after)
+enqueue_once(struct request *rq, const struct job_kind *kind, const char *key,
+             const char *payload, int64_t after)
 {
     struct query *q = alloc(rq, sizeof(*q));
 
-    start_job_insert(rq, q, kind->name, (json) { payload }, after,
-                     attempts_of(kind), lease_of(kind), trace(rq));
+    start_job_insert(rq, q, kind->name, key, (json) { payload }, after,
+                     attempts_of(kind), lease_of(kind), kind->yields,
+                     trace(rq));
+}
+
+
+void
+enqueue(struct request *rq, const struct job_kind *kind, const char *payload,
+        int64_t after)
+{
+    enqueue_once(rq, kind, NULL, payload, after);
 }
 
 
@@ -132,9 +141,10 @@ schedule(struct request *rq)
 
     for (size_t i = 0; (k = job_kind_at(i)) != NULL; i++)
         limits = text_of(rq, "%s%s{\"kind\":\"%s\",\"attempts\":%lld,"
-                         "\"lease\":%lld}", limits, i == 0 ? "" : ",",
-                         k->name, (long long) attempts_of(k),
-                         (long long) lease_of(k));
+                         "\"lease\":%lld,\"yields\":%lld}", limits,
+                         i == 0 ? "" : ",", k->name,
+                         (long long) attempts_of(k), (long long) lease_of(k),
+                         (long long) k->yields);
     sql_schedules_run(rq, kinds(rq), (json) { text_of(rq, "%s]", limits) });
     reply_none(rq);
 }

@@ -1,8 +1,15 @@
--- sql_job_insert(kind text, payload json, after int, attempts int,
---                lease int, request_id text) none
-INSERT INTO jobs (kind, payload, run_at, max_attempts, lease, request_id)
-VALUES (:kind, :payload, shop_now() + :after::bigint * interval '1 s',
-        :attempts, :lease::bigint * interval '1 s', :request_id);
+-- sql_job_insert(kind text, key text, payload json, after int, attempts int,
+--                lease int, yields int, request_id text) none
+-- The one with its key that waits takes the newer payload, and the earlier
+-- time.  A key of NULL is nobody else's.
+INSERT INTO jobs AS j (kind, key, payload, run_at, max_attempts, lease, yields,
+                       request_id)
+VALUES (:kind, :key, :payload, shop_now() + :after::bigint * interval '1 s',
+        :attempts, :lease::bigint * interval '1 s',
+        :yields::bigint * interval '1 s', :request_id)
+ON CONFLICT (kind, key) WHERE key IS NOT NULL DO UPDATE
+   SET payload = excluded.payload, request_id = excluded.request_id,
+       run_at = least(j.run_at, excluded.run_at);
 
 -- sql_jobs_look(kinds texts) maybe struct jobs_look
 -- Asked five times a second: is there anything to do at all?
@@ -26,11 +33,13 @@ moved AS (
            next_at = shop_next_time(first_local, every, zone, shop_now())
       FROM due WHERE s.name = due.name
     RETURNING s.kind, s.payload)
-INSERT INTO jobs (kind, payload, max_attempts, lease)
-SELECT m.kind, m.payload, k.attempts, k.lease * interval '1 s'
+INSERT INTO jobs (kind, payload, max_attempts, lease, yields)
+SELECT m.kind, m.payload, k.attempts, k.lease * interval '1 s',
+       k.yields * interval '1 s'
   FROM moved m
   JOIN jsonb_to_recordset(:limits::jsonb)
-       k (kind text, attempts integer, lease integer) ON k.kind = m.kind;
+       k (kind text, attempts integer, lease integer, yields integer)
+       ON k.kind = m.kind;
 
 -- sql_jobs_bury() none
 -- Whose last attempt ended without a word: it may be the job that kills.
@@ -43,16 +52,21 @@ UPDATE jobs SET dead_at = shop_now(), leased_until = NULL,
           FOR UPDATE SKIP LOCKED));
 
 -- sql_jobs_take(kinds texts, most int) many struct job_taken
-UPDATE jobs
-   SET attempts = attempts + 1, leased_until = shop_now() + lease
- WHERE id = ANY (ARRAY(
-       SELECT id FROM jobs
-        WHERE dead_at IS NULL AND kind = ANY (:kinds::text[])
-          AND greatest(run_at, leased_until) <= shop_now()
-          AND attempts < max_attempts
-        ORDER BY greatest(run_at, leased_until) LIMIT :most
-          FOR UPDATE SKIP LOCKED))
-RETURNING id, kind, payload, attempts, request_id;
+-- By their turns, which come later the more a job yields, but come.  Who asks
+-- for another with the key of one that is begun gets another.
+WITH taken AS (
+    UPDATE jobs
+       SET attempts = attempts + 1, leased_until = shop_now() + lease,
+           key = NULL
+     WHERE id = ANY (ARRAY(
+           SELECT id FROM jobs
+            WHERE dead_at IS NULL AND kind = ANY (:kinds::text[])
+              AND greatest(run_at, leased_until) <= shop_now()
+              AND attempts < max_attempts
+            ORDER BY turn_at LIMIT :most
+              FOR UPDATE SKIP LOCKED))
+    RETURNING id, kind, payload, attempts, request_id, turn_at)
+SELECT id, kind, payload, attempts, request_id FROM taken ORDER BY turn_at;
 
 -- sql_job_finish(id uuid, attempts int) none
 -- First of all that the job does, so that nobody else has it meanwhile, even

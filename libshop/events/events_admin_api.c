@@ -123,7 +123,7 @@ static const struct route admin_routes[] = {
 
 static const struct job_kind jobs[] = {
     { "events.trim", events_trim, NULL, 0, 0 },
-    { NULL, NULL, NULL, 0, 0 }
+    { .name = NULL }
 };
 
 const struct domain events_domain = {

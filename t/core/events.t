@@ -170,6 +170,47 @@ is(sql_value("SELECT attempts FROM jobs WHERE kind = 'of.tomorrow'"), 0,
    'it waits');
 sql('DELETE FROM jobs');
 
+# --- keys and turns ----------------------------------------------------------
+
+# What is asked for again and again is done once, as it was asked for last.
+is(post("/api/v1/toys/$toy/plays", { subject => 'tidy', n => $_ })->{status},
+   204, "asked for: $_") for 1, 9, 3;
+is_deeply([sql(q{SELECT kind, payload->>'n', yields,
+                        round(extract(epoch FROM run_at - created_at))
+                   FROM jobs WHERE key IS NOT NULL})],
+          [['toy.tidy', 3, '01:00:00', 3591]],
+          'one waits, for the earliest of three, and is told what came last');
+sql(q{UPDATE jobs SET run_at = shop_now() WHERE key IS NOT NULL});
+wait_for(sub { effects('job', 'tidy') ne '' }, 'it is run');
+is(effects('job', 'tidy'), 3, 'once');
+post("/api/v1/toys/$toy/plays", { subject => 'tidy', n => 1 });
+sql(q{UPDATE jobs SET leased_until = shop_now() + interval '1 hour',
+                      key = NULL, attempts = 1 WHERE key IS NOT NULL});
+post("/api/v1/toys/$toy/plays", { subject => 'tidy', n => 2 }) for 1, 2;
+is_deeply([map { $_->[0] } sql(q{SELECT payload->>'n' FROM jobs
+                                  WHERE kind = 'toy.tidy' ORDER BY 1})],
+          [1, 2], 'beside one that somebody has begun another waits');
+sql('DELETE FROM jobs');
+
+# Forty give way to one that comes after them, and not to it for ever.
+sub asked {
+    my ($name, $yields, $ago, $n) = @_;
+
+    return qq{INSERT INTO jobs (kind, payload, yields, run_at)
+              SELECT 'toy.count', '{"subject": "turn", "n": $name}', '$yields',
+                     shop_now() - interval '$ago' FROM generate_series(1, $n)};
+}
+sql('BEGIN');
+sql(asked(1, '1 h', '10 min', 40));
+sql(asked(2, '0', '0', 1));
+sql(asked(3, '1 h', '2 h', 1));
+sql('COMMIT');
+wait_for(sub { rows('jobs') == 0 }, 'all are run');
+my @turns = split ' ', effects('job', 'turn');
+is(scalar @turns, 42, 'all of them');
+is(join(' ', sort grep { $_ > 1 } @turns[0 .. 15]), '2 3',
+   'who yields nothing, and who has waited longer than he yields, come first');
+
 # --- schedules --------------------------------------------------------------
 
 sql(q{INSERT INTO schedules (name, kind, payload, first_local, every, zone)

@@ -362,8 +362,9 @@ break_toy(struct request *rq)
 
 static const struct job_kind toy_jobs[] = {
     { "toy.count", count_toy, effect, 100, 1 },
+    { "toy.tidy", count_toy, effect, .yields = 3600 },
     { "toy.poison", break_toy, NULL, 2, 5 },
-    { NULL, NULL, NULL, 0, 0 }
+    { .name = NULL }
 };
 
 static const struct subscriber toy_subscribers[] = {
@@ -385,7 +386,11 @@ toy_play(struct request *rq)
             text_of(rq, "{\"subject\":\"%s\",\"n\":%lld}", id,
                     (long long) in->n), 0);
     if (strcmp(in->subject, "poison") == 0)
-        enqueue(rq, &toy_jobs[1], "{}", 0);
+        enqueue(rq, &toy_jobs[2], "{}", 0);
+    if (strcmp(in->subject, "tidy") == 0)
+        enqueue_once(rq, &toy_jobs[1], id,
+                     text_of(rq, "{\"subject\":\"tidy\",\"n\":%lld}",
+                             (long long) in->n), 3600 - in->n);
     reply_none(rq);
 }
 

@@ -258,6 +258,9 @@ tables_that_do_not_fit_are_told(void **state)
         { "a.b", NULL, NULL, 0, 0 }, { "a.b", NULL, NULL, 0, 0 },
         { NULL, NULL, NULL, 0, 0 }
     };
+    static const struct job_kind    modest[] = {
+        { "a.b", .yields = 86401 }, { .name = NULL }
+    };
     struct subscriber               many[SUBSCRIBERS_MAX + 2] = { { 0 } };
     struct job_kind                 kinds[KINDS_MAX + 2] = { { 0 } };
     char                            name[KINDS_MAX + 1][8];
@@ -269,6 +272,8 @@ tables_that_do_not_fit_are_told(void **state)
     }
     refused("two subscribers have one name", twins, NULL);
     refused("two kinds of jobs have one name", NULL, doubles);
+    refused("a kind of jobs yields less than nothing or more than a day",
+            NULL, modest);
     refused("there are more than 64 subscribers", many, NULL);
     refused("there are more than 64 kinds of jobs", NULL, kinds);
 }

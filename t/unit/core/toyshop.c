@@ -125,7 +125,7 @@ static const struct subscriber subscribers[] = {
 static const struct job_kind jobs[] = {
     { "unit.count", run_toy_job, toy_body, 3, 30 },
     { "unit.plain", run_toy_job, NULL, 0, 0 },
-    { NULL, NULL, NULL, 0, 0 }
+    { .name = NULL }
 };
 
 static struct domain toy_domain = {
