@@ -17,6 +17,7 @@ use lib "$FindBin::Bin/../lib";
 use Shop::Fault;
 use Shop::Test;
 use Shop::Witness;
+use Shop::Writers;
 
 use Time::HiRes qw(time);
 
@@ -128,9 +129,10 @@ write_file("$folder/writes",
 my ($asked, $spent) = (0, 0);
 
 sub wrk {
-    my ($seconds) = @_;
+    my ($seconds, $clients) = @_;
 
-    open my $in, '-|', qw(wrk -t1 -c32 --timeout 60s -d), "${seconds}s", '-s',
+    open my $in, '-|', qw(wrk -t1 --timeout 60s -c), $clients // 32,
+        '-d', "${seconds}s", '-s',
         "$FindBin::Bin/../lib/soak.lua", "http://127.0.0.1:$shop->{port}/"
         or die "wrk: $!";
     local $/;
@@ -139,7 +141,7 @@ sub wrk {
 
 # So many at least; what was not served is counted.
 sub many {
-    my ($kind, $n) = @_;
+    my ($kind, $n, $clients) = @_;
     my ($done, $wrong, $since) = (0, 0, time);
 
     while ($done < $n) {
@@ -147,7 +149,7 @@ sub many {
         my $seconds = $left < 1 ? 1 : $left > 60 ? 60 : int $left + 1;
         local @ENV{KEY => uc $kind, 'NAME'}
             = ($key, "$folder/$kind", 'soak' . ++$asked);
-        my $said = wrk($seconds);
+        my $said = wrk($seconds, $clients);
 
         $said =~ /^RESULT (\d+) (\d+) (\d+)$/m or die "wrk: $said\n";
         $done += $1;
@@ -290,8 +292,19 @@ sub open_all {
              'all sessions are open');
 }
 
+# The first session that is free has the next transaction, so the last one would
+# see its first plans long after the others: while commits take time each of
+# them has many.  And each worker has as many clients at once as both will ever
+# have, however the kernel shares them out.
+sub use_all {
+    commits_take_time();
+    many(writes => WORKERS * 4 * 50, 80);
+    sql('DROP TRIGGER late ON products');
+}
+
 clients('at first', $each / 4);
 open_all();
+use_all();
 many(reads => $reads / 10);
 many(writes => $writes / 10);
 my $before = at_rest(qr/coroutines 0, transactions 0/);
