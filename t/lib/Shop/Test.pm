@@ -945,10 +945,19 @@ sub pg_ctl {
 
 # --- small things ----------------------------------------------------------
 
+# None that it has given before: the system may have it free again.
+my %given;
+
 sub free_port {
-    my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1',
-                                       LocalPort => 0) or die "listen: $!";
-    return $socket->sockport;
+    my $port;
+
+    do {
+        my $socket = IO::Socket::INET->new(
+            Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0)
+            or die "listen: $!";
+        $port = $socket->sockport;
+    } while ($given{$port}++);
+    return $port;
 }
 
 
