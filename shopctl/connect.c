@@ -54,18 +54,20 @@ notice(void *data, const char *text)
 }
 
 
-/* What stands before dbname are defaults, which the string may override. */
+/* What stands before dbname are defaults, which the string may override.  Of
+ * several hosts it is the one that takes writes, as for the shop itself. */
 static PGconn *
 open_connection(const char *database)
 {
     const char *names[] = {
         "connect_timeout", "fallback_application_name", "client_encoding",
-        "dbname", NULL
+        "target_session_attrs", "dbname", NULL
     };
-    const char *values[] = { "10", "shopctl", "UTF8", database, NULL };
+    const char *values[] = { "10", "shopctl", "UTF8", "primary", database,
+                             NULL };
 
     if (database == NULL)
-        names[3] = NULL;
+        names[4] = NULL;
 
     return PQconnectdbParams(names, values, 1);
 }

@@ -116,7 +116,9 @@ $superuser->disconnect;
 postgresql_at($folder{a});
 wait_for(sub { get('/readyz')->{status} == 200 }, 'ready');
 my @workers = sort { $a <=> $b } workers();
+postgresql_at("$folder{b},$folder{a}");         # shopctl finds it, too
 as_key('products.read', 'products.write');
+postgresql_at($folder{a});
 writers_start(8);
 committed_more(WRITES);
 is(sessions('b', $db), 0, 'the standby is asked nothing, though named first');
