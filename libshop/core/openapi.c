@@ -142,6 +142,7 @@ parameters(struct buf *b, const struct route *r)
     const struct { bool used; const char *name; } common[] = {
         { r->flags & PAGED,                                "limit" },
         { r->flags & PAGED,                                "cursor" },
+        { route_shows_some(r),                             "fields" },
         { r->axes & BY_LOCALE,                             "locale" },
         { r->axes & BY_LOCALE,                             "accept_language" },
         { r->axes & BY_CURRENCY,                           "currency" },

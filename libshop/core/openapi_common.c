@@ -26,6 +26,11 @@ const char openapi_common[] =
               "\"default\":20}") ","
     PARAMETER("cursor", "cursor", "query",
               "next_cursor of the page before, with the same sort", STRING) ","
+    PARAMETER("fields", "fields", "query",
+              "Members to show, with commas between them; of a page, of each "
+              "row",
+              "{\"type\":\"string\",\"pattern\":"
+              "\"^[a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*$\"}") ","
     PARAMETER("locale", "locale", "query",
               "Language of the texts; what is missing in it falls back",
               "{\"type\":\"string\",\"pattern\":\"^[A-Za-z-]{2,35}$\"}") ","

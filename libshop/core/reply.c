@@ -87,6 +87,20 @@ stage_buf(struct request *rq, int status, const struct buf *b)
 }
 
 
+/* All members, or those that were asked for. */
+static void
+row_json(struct request *rq, struct buf *b, const struct field *view,
+         const void *data)
+{
+    bool brief = rq->route->flags & BRIEF;
+
+    if (rq->some != 0 && view == rq->route->view)
+        shape_some_to_json(b, view, data, brief, rq->some);
+    else
+        shape_to_json(b, view, data, brief);
+}
+
+
 void
 reply(struct request *rq, int status, const struct field *view,
       const void *data)
@@ -94,7 +108,7 @@ reply(struct request *rq, int status, const struct field *view,
     struct buf b;
 
     buf_init(&b, &rq->attempt, 4096);
-    shape_to_json(&b, view, data, rq->route->flags & BRIEF);
+    row_json(rq, &b, view, data);
     stage_buf(rq, status, &b);
 }
 
@@ -108,8 +122,7 @@ rows_json(struct request *rq, struct buf *b, const struct field *view,
     for (size_t i = 0; i < n; i++) {
         if (i != 0)
             buf_char(b, ',');
-        shape_to_json(b, view, (const char *) rows + i * view->size,
-                      rq->route->flags & BRIEF);
+        row_json(rq, b, view, (const char *) rows + i * view->size);
     }
     buf_char(b, ']');
 }

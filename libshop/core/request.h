@@ -116,6 +116,7 @@ struct request {
     const void             *query;      /* parsed                            */
     void                   *body;       /* parsed, or NULL                   */
     uint64_t                given;      /* members of the body               */
+    uint64_t                some;       /* members to show; 0: all           */
     struct page             page;
     const char             *cursor;     /* as given, or NULL                 */
     struct caller           caller;

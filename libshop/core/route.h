@@ -40,6 +40,13 @@ const struct route *route_at(const struct routes *r, size_t id);
 /* Check every route and shape: 0, or -1 with a sentence. */
 int route_check(const struct route *route, char *error, size_t size);
 
+/* Does it take `fields`, the members to show? */
+static inline bool
+route_shows_some(const struct route *r)
+{
+    return r->method == GET && r->view != NULL && !(r->flags & STREAM);
+}
+
 enum method method_parse(shop_str_t name);
 const char *method_name(enum method method);
 

@@ -21,7 +21,19 @@
 #define TRACE_MAX  64           /* as long as the module lets ids be        */
 
 
-/* One name=value: locale, currency, paging, or the route's own. */
+/* Which members of the answer are asked for; of a page, of each of its rows. */
+static void
+fields_parse(struct request *rq, const char *names)
+{
+    rq->some = shape_some(rq->route->view, names, rq->route->flags & BRIEF);
+    if (rq->some == 0)
+        fault_add(&rq->faults, NULL, "fields", "not_one_of",
+                  "must be names of members of the answer, with commas between"
+                  " them");
+}
+
+
+/* One name=value: locale, currency, paging, members, or the route's own. */
 static const struct problem *
 parameter(struct request *rq, void *into, char *name, char *value, size_t n)
 {
@@ -35,6 +47,8 @@ parameter(struct request *rq, void *into, char *name, char *value, size_t n)
                && (strcmp(name, "limit") == 0 || strcmp(name, "sort") == 0
                    || strcmp(name, "cursor") == 0)) {
         page_parse(rq, name, value, n);
+    } else if (route_shows_some(rq->route) && strcmp(name, "fields") == 0) {
+        fields_parse(rq, value);
     } else if (rq->route->query == NULL) {
         fault_add(&rq->faults, NULL, name, "unknown",
                   "This address does not know the parameter.");
@@ -107,6 +121,7 @@ query_parse(struct request *rq)
         shape_clear(shape, into);
     }
     rq->query = into;
+    rq->some = 0;
     rq->page.limit = 20 + 1;
     if (rq->route->sorts != NULL)
         rq->page.sort = rq->route->sorts[0];

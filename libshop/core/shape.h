@@ -71,6 +71,14 @@ void shape_clear(const struct field *shape, void *into);
 void shape_to_json(struct buf *b, const struct field *shape,
                    const void *from, bool brief);
 
+/* The same of the members whose bits are set: bit i is that of shape[i]. */
+void shape_some_to_json(struct buf *b, const struct field *shape,
+                        const void *from, bool brief, uint64_t some);
+
+/* Bits of the members that a list of names with commas between them says; 0
+ * when one is not shown, or has no bit. */
+uint64_t shape_some(const struct field *shape, const char *names, bool brief);
+
 const struct field *shape_find(const struct field *shape, const char *name,
                                size_t n);
 

@@ -178,3 +178,43 @@ shape_to_json(struct buf *b, const struct field *shape, const void *from,
     }
     buf_char(b, '}');
 }
+
+
+/* --- some of them --------------------------------------------------------- */
+
+
+void
+shape_some_to_json(struct buf *b, const struct field *shape, const void *from,
+                   bool brief, uint64_t some)
+{
+    bool  first = true;
+
+    buf_char(b, '{');
+    for (const struct field *f = shape + 1; f->type != END_OF_SHAPE; f++) {
+        if (f - shape >= 64 || !(some >> (f - shape) & 1))
+            continue;
+        json_key(b, f->name, &first);
+        member_to_json(b, f, (const char *) from + f->at, brief);
+    }
+    buf_char(b, '}');
+}
+
+
+uint64_t
+shape_some(const struct field *shape, const char *names, bool brief)
+{
+    const struct field  *f;
+    uint64_t             some = 0;
+    size_t               n;
+
+    do {
+        n = strcspn(names, ",");
+        f = shape_find(shape, names, n);
+        if (f == NULL || f->hidden || (brief && f->brief) || f - shape >= 64)
+            return 0;
+        some |= 1ull << (f - shape);
+        names += n;
+    } while (*names++ == ',');
+
+    return some;
+}

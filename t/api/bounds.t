@@ -412,6 +412,22 @@ sub refused_in_query {
 }
 
 
+# The members of what is answered, or of its rows.
+sub fields {
+    my ($op) = @_;
+    my $schema = resolved($doc->{paths}{ $op->{path} }{get}{responses}{200}
+        {content}{'application/json'}{schema});
+    my $rows = $schema->{properties}{data};
+    my @names = sort keys %{ ($rows ? resolved($rows->{items}) : $schema)
+                             ->{properties} };
+
+    return ([$names[0], 1, $names[0]],
+            ['all', 1, join ',', @names],
+            map { [$_, 0, $_] } '', 'x', "$names[0],", ",$names[0]",
+                "$names[0],x");
+}
+
+
 my $parameters = 0;
 
 for my $op (operations()) {
@@ -421,7 +437,8 @@ for my $op (operations()) {
     for my $p (grep { $_->{in} eq 'query' } map { named($_) }
                @{ $item->{parameters} }) {
         my $s = $p->{schema};
-        my @cases = $s->{items} ? query_items($s) : cases($s);
+        my @cases = $p->{name} eq 'fields' ? fields($op)
+            : $s->{items} ? query_items($s) : cases($s);
 
         $parameters++ if @cases;
         for my $case (@cases) {

@@ -174,6 +174,35 @@ test_json__leaves_out_what_is_not_for_lists(void **state)
 }
 
 
+/* In the order of the shape, whatever that of the names. */
+static void
+test_json__shows_some_members(void **state)
+{
+    static const char *const  none[] = {
+        "", ",", "title,", ",title", "title,,id", "nothing", "Title", "titl",
+        "titles", "secret", "title,secret", "main.sku",
+    };
+    struct toy_part  part = { "S", INT_NONE, { 0, "" } };
+    struct toy       t;
+    struct arena     a = { 0 };
+    struct buf       b;
+    uint64_t         some = shape_some(toy, "version,main,title", false);
+
+    (void) state;
+    shape_clear(toy, &t);
+    t.main = &part;
+    buf_init(&b, &a, 0);
+    shape_some_to_json(&b, toy, &t, true, some);
+    assert_buf(&b, "{\"title\":null,\"main\":{\"sku\":\"S\","
+        "\"quantity\":null},\"version\":null}");
+    for (size_t i = 0; i < COUNT(none); i++)
+        assert_int_equal(shape_some(toy, none[i], false), 0);
+    assert_int_not_equal(shape_some(toy, "bare", false), 0);
+    assert_int_equal(shape_some(toy, "bare", true), 0);
+    arena_reset(&a);
+}
+
+
 static void
 test_query__reads_or_names_the_parameter(void **state)
 {
@@ -265,6 +294,7 @@ core_shape_tests(void)
         cmocka_unit_test(test_find__wants_the_whole_name),
         cmocka_unit_test(test_json__shows_everything_but_what_is_hidden),
         cmocka_unit_test(test_json__leaves_out_what_is_not_for_lists),
+        cmocka_unit_test(test_json__shows_some_members),
         cmocka_unit_test(test_query__reads_or_names_the_parameter),
         cmocka_unit_test(test_query__shows_little_of_an_unknown_name),
     };
