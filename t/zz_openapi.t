@@ -34,6 +34,8 @@ is(new_connection()->request('GET', '/api/openapi.json')->{body}, $res->{body},
 is(get('/api/openapi.json', 'If-None-Match' => $res->{headers}{etag})
    ->{status}, 304, 'and has an ETag');
 get('/api/v1/store');
+get('/api/v1/store?fields=name,locale');
+get('/api/v1/products?fields=id&limit=1');
 get('/api/v1/products/nothing');
 
 my $doc = $res->{json};
@@ -65,12 +67,15 @@ sub check {
 my $document = write_to("$dir/openapi.json", $res->{body});
 my @lines = read_lines($ENV{SHOP_TEST_RECORD});
 my @pairs = map { $json->decode($_) }
-    grep { m{"path":"/api/v1/(?:store|products/nothing)"} } @lines;
+    grep { m{"path":"/api/v1/(?:store(?:\?fields=name,locale)?|products/nothing
+                               |products\?fields=id&limit=1)"}x } @lines;
 my ($store) = grep { $_->{path} eq '/api/v1/store' && $_->{status} == 200 }
     @pairs;
 my ($missing) = grep { $_->{path} eq '/api/v1/products/nothing'
                        && $_->{status} == 404 } @pairs;
-ok($store && $missing, 'an answer and a problem to spoil');
+my ($some, $rows) = map { my $path = $_; grep { $_->{path} eq $path } @pairs }
+    '/api/v1/store?fields=name,locale', '/api/v1/products?fields=id&limit=1';
+ok($store && $missing && $some && $rows, 'answers and a problem to spoil');
 
 sub read_lines {
     my ($path) = @_;
@@ -105,6 +110,11 @@ my %planted = (
         $_[0]{channel_id} =~ s/^chan/prod/ }],
     'no ETag'              => [$store, sub { delete $_->{headers}{etag} }],
     'a body with 304'      => [$store, sub { $_->{status} = 304 }],
+    'a member not asked for' => [$some, sub { $_[0]{locales} = ['en'] }],
+    'a member asked for in vain' => [$some, sub { delete $_[0]{name} }],
+    'a page of some, no more' => [$rows, sub { delete $_[0]{has_more} }],
+    'a row of one too many' => [$rows, sub {
+        $_[0]{data} = [{ id => 'prod_' . '0' x 26, slug => 'x' }] }],
     'an unknown code'      => [$missing, sub { $_[0]{code} = 'lost' }],
     'another route\'s code' => [$missing, sub {
         $_[0]{code} = 'bad_cursor' }],
@@ -125,9 +135,9 @@ for my $name (@names) {
 }
 
 my $clean = check($document, write_to("$dir/clean", map { $json->encode($_) }
-                                      $store, $missing));
+                                      $store, $some, $rows, $missing));
 is_deeply($clean->{pairs}, [], 'nothing is found in what was not spoiled');
-is($clean->{seen}, 2, 'and both were seen');
+is($clean->{seen}, 3, 'and all were seen');
 
 my %spoiled = (
     'leads nowhere' => sub { delete $_[0]{components}{schemas}{Store} },

@@ -28,7 +28,7 @@ const char openapi_common[] =
               "next_cursor of the page before, with the same sort", STRING) ","
     PARAMETER("fields", "fields", "query",
               "Members to show, with commas between them; of a page, of each "
-              "row",
+              "row. Others are left out, also those that the schema requires",
               "{\"type\":\"string\",\"pattern\":"
               "\"^[a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*$\"}") ","
     PARAMETER("locale", "locale", "query",
