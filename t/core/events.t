@@ -192,6 +192,12 @@ is_deeply([map { $_->[0] } sql(q{SELECT payload->>'n' FROM jobs
           [1, 2], 'beside one that somebody has begun another waits');
 sql('DELETE FROM jobs');
 
+sql(q{INSERT INTO jobs (kind, key, max_attempts)
+      VALUES ('toy.poison', 'k', 1)});
+wait_for(sub { rows('jobs WHERE dead_at IS NOT NULL') == 1 }, 'one fails');
+is(rows('jobs WHERE key IS NULL'), 1, 'who is begun has no key any more');
+sql('DELETE FROM jobs');
+
 # Forty give way to one that comes after them, and not to it for ever.
 sub asked {
     my ($name, $yields, $ago, $n) = @_;
