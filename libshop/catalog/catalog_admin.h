@@ -304,7 +304,7 @@ void        options_start(struct request *rq, struct options_reading *r,
                           uuid product);
 struct list options_end(struct request *rq, struct options_reading *r);
 
-/* As languages_check(), but false where one is foreign. */
+/* The same of all names and values. */
 bool options_languages_check(struct request *rq, const struct list *options);
 
 /* Of a locked product whose `options` are those of a patch: make them so, and

@@ -70,8 +70,8 @@ cleaned(struct request *rq, const struct cleaning *c,
 }
 
 
-/* A parse is the most that a body can cost: what is refused anyhow is only
- * measured. */
+/* A parse is the most that a body can cost: of what is refused anyhow tags are
+ * counted. */
 void
 html_clean_all(struct request *rq, const struct html_text *texts, size_t n)
 {

@@ -48,13 +48,8 @@ unit(const char *p, size_t n)
 
 
 /* Of an escape by name (RFC 8259, section 7), by what is behind the backslash:
- * the letter, and the byte that it has till yajl is done.  NUL: there is no
- * such escape. */
-static const char  named[256] = {
-    ['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b', ['f'] = '\f',
-    ['n'] = '\n', ['r'] = '\r', ['t'] = '\t',
-};
-static const unsigned char  named_byte[256] = {
+ * the byte that its letter has till yajl is done.  0: there is no such. */
+static const unsigned char  named[256] = {
     ['"'] = STAND_IN, ['\\'] = STAND_IN + 1, ['/'] = '/',
     ['b'] = STAND_IN + 2, ['f'] = STAND_IN + 3, ['n'] = STAND_IN + 4,
     ['r'] = STAND_IN + 5, ['t'] = STAND_IN + 6,
@@ -64,9 +59,12 @@ static const unsigned char  named_byte[256] = {
 static int32_t
 by_name(const char *p, size_t n)
 {
-    if (n < 2 || p[0] != '\\' || named[(unsigned char) p[1]] == '\0')
+    unsigned char  c = n < 2 || p[0] != '\\' ? 0
+                                             : named[(unsigned char) p[1]];
+
+    if (c == 0)
         return JSON_NO_LETTER;
-    return named[(unsigned char) p[1]];
+    return c >= STAND_IN ? stood_for[c - STAND_IN] : c;
 }
 
 
@@ -94,14 +92,12 @@ json_letter(const char *p, size_t n, size_t *len)
 static unsigned char
 ascii(int32_t c)
 {
-    static const unsigned char  stand_in[' '] = {
-        ['\b'] = STAND_IN + 2, ['\f'] = STAND_IN + 3, ['\n'] = STAND_IN + 4,
-        ['\r'] = STAND_IN + 5, ['\t'] = STAND_IN + 6,
-    };
+    const char  *at;
 
-    if (c < ' ')
-        return stand_in[c];
-    return c == '"' ? STAND_IN : c == '\\' ? STAND_IN + 1 : (unsigned char) c;
+    if (c == 0 || (c >= ' ' && c != '"' && c != '\\'))
+        return (unsigned char) c;
+    at = strchr(stood_for, c);
+    return at == NULL ? 0 : (unsigned char) (STAND_IN + (at - stood_for));
 }
 
 
@@ -152,7 +148,7 @@ names_put(char *out, const char *p, size_t n, size_t *put)
             letters++;
             continue;
         }
-        next = n - i < 2 ? 0 : named_byte[(unsigned char) p[i + 1]];
+        next = n - i < 2 ? 0 : named[(unsigned char) p[i + 1]];
         if (next == 0)
             break;
         out[o++] = (char) next;
