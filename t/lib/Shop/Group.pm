@@ -4,6 +4,7 @@
 #     use Shop::Group;
 #
 #     my $group = memory_group('name') or plan skip_all => '...';
+#     touch_shared($before);                  # shared memory is not the group's
 #     $group->take($pid);                     # and what it forks from now on
 #     $group->limit($bytes);
 #     cmp_ok($group->peak, '<', $bytes);
@@ -20,7 +21,7 @@ use Exporter 'import';
 
 use Shop::Test;
 
-our @EXPORT = qw(memory_group);
+our @EXPORT = qw(memory_group touch_shared);
 
 # Where groups are made, and what their files are called.
 my @versions = (
@@ -46,6 +47,29 @@ sub memory_group {
             && -r "$self->{folder}/$self->{peak}";
     }
     return;
+}
+
+
+# A page of shared memory counts for whoever touches it first, so one that fills
+# slowly looks like a leak.  Whoever is not in the group touches all that $pid
+# shares with what it was forked from.  So many bytes.
+sub touch_shared {
+    my ($pid) = @_;
+    my $bytes = 0;
+
+    open my $mem, '<:raw', "/proc/$pid/mem" or die "$pid: $!\n";
+    for (split /\n/, read_file("/proc/$pid/maps")) {
+        my ($from, $to) = m{^(\w+)-(\w+) rw-s .* /dev/zero} or next;
+
+        ($from, $to) = map { unpack "Q>", pack "H16", sprintf "%016s", $_ }
+                           $from, $to;
+        for (my $at = $from; $at < $to; $at += 4096) {
+            sysseek $mem, $at, 0 or die "$pid: $!\n";
+            sysread $mem, my $byte, 1 or die "$pid: $!\n";
+        }
+        $bytes += $to - $from;
+    }
+    return $bytes;
 }
 
 
