@@ -11,13 +11,15 @@
 #include "core/json_read.h"
 
 #include "core/banned.h"
+#include "core/text.h"
 #include "core/word.h"
 
-#define STAND_IN     0xf8       /* and above                                 */
-#define BETWEEN_MAX  2
+#define STAND_IN   0xf8         /* and above                                 */
+#define QUOTE      0xfe
+#define BACKSLASH  0xff
 
-/* In the order of their bytes. */
-static const char  stood_for[] = "\"\\\b\f\n\r\t";
+/* In the order of their bytes.  0xfb has nobody: so a control is 0xf0 less. */
+static const char  stood_for[8] = "\b\t\n\0\f\r\"\\";
 
 
 /* Four hexadecimal digits, or -1.  The caller has made sure that four bytes
@@ -50,9 +52,8 @@ unit(const char *p, size_t n)
 /* Of an escape by name (RFC 8259, section 7), by what is behind the backslash:
  * the byte that its letter has till yajl is done.  0: there is no such. */
 static const unsigned char  named[256] = {
-    ['"'] = STAND_IN, ['\\'] = STAND_IN + 1, ['/'] = '/',
-    ['b'] = STAND_IN + 2, ['f'] = STAND_IN + 3, ['n'] = STAND_IN + 4,
-    ['r'] = STAND_IN + 5, ['t'] = STAND_IN + 6,
+    ['"'] = QUOTE, ['\\'] = BACKSLASH, ['/'] = '/', ['b'] = 0xf8,
+    ['t'] = 0xf9, ['n'] = 0xfa, ['f'] = 0xfc, ['r'] = 0xfd,
 };
 
 
@@ -92,12 +93,14 @@ json_letter(const char *p, size_t n, size_t *len)
 static unsigned char
 ascii(int32_t c)
 {
-    const char  *at;
+    static const unsigned char  stand_in[' '] = {
+        ['\b'] = 0xf8, ['\t'] = 0xf9, ['\n'] = 0xfa, ['\f'] = 0xfc,
+        ['\r'] = 0xfd,
+    };
 
-    if (c == 0 || (c >= ' ' && c != '"' && c != '\\'))
-        return (unsigned char) c;
-    at = strchr(stood_for, c);
-    return at == NULL ? 0 : (unsigned char) (STAND_IN + (at - stood_for));
+    if (c < ' ')
+        return stand_in[c];
+    return c == '"' ? QUOTE : c == '\\' ? BACKSLASH : (unsigned char) c;
 }
 
 
@@ -130,58 +133,77 @@ json_letter_put(char *out, int32_t c)
 }
 
 
-/* Escapes by name, and what stands between them: a letter or two that are what
- * they are, as more of those are passed faster elsewhere.  So many bytes have
- * become *put; each name is one less. */
+/* An escape; *put is 0 where it must stay one. */
 static size_t
-names_put(char *out, const char *p, size_t n, size_t *put)
+escape_put(char *out, const char *p, size_t n, size_t *put, size_t *names)
 {
-    size_t  i = 0, o = 0, letters = 0;
+    size_t         len = 2;
+    unsigned char  name;
 
-    while (i < n && letters < BETWEEN_MAX) {
-        unsigned char  c = (unsigned char) p[i], next;
-
-        if (c != '\\') {
-            if (c == '"' || c < ' ' || c >= 0x80)
-                break;
-            out[o++] = p[i++];
-            letters++;
-            continue;
-        }
-        next = n - i < 2 ? 0 : named[(unsigned char) p[i + 1]];
-        if (next == 0)
-            break;
-        out[o++] = (char) next;
-        i += 2;
-        letters = 0;
+    if (n >= 2 && p[1] == 'u') {
+        *put = json_letter_put(out, json_letter(p, n, &len));
+        return len;
     }
-    *put = o;
+    name = n < 2 || *names == 0 ? 0 : named[(unsigned char) p[1]];
+    out[0] = (char) name;
+    *put = name != 0;
+    *names -= *put;
+    return len;
+}
+
+
+/* A character beyond ASCII; 0: it is none. */
+static size_t
+character_put(char *out, const char *p, size_t n)
+{
+    size_t  len = utf8_character(p, n);
+
+    for (size_t i = 0; i < len; i++)
+        out[i] = p[i];
+    return len;
+}
+
+
+/* Words are written whole: behind the plain bytes, so many, goes what comes
+ * next. */
+static size_t
+plain_put(char *out, const char *p, size_t n)
+{
+    size_t    i = 0;
+    uint64_t  w, special;
+
+    for (; n - i >= sizeof(w); i += sizeof(w)) {
+        w = word_load(p + i);
+        memcpy(out + i, &w, sizeof(w));
+        special = word_special(w);
+        if (special != 0)
+            return i + word_first(special);
+    }
     return i;
 }
 
 
-/* Escapes come in rows: so many bytes of them have become *put bytes.  A pair
- * that n cuts in two, and whatever must stay an escape, ends the row. */
+/* Where one escape is, more will be: so many bytes of them and of what is
+ * between have become *put bytes, which are no more than they were. */
 size_t
 json_letters_put(char *out, const char *p, size_t n, size_t *put,
                  size_t *names)
 {
-    size_t   i = 0, len, more, escapes;
-    char    *o = out;
+    size_t  i = 0, o = 0, len, more;
 
-    do {
-        if (n - i < 2 || p[i] != '\\' || p[i + 1] != 'u') {
-            len = names_put(o, p + i, n - i, &more);
-            escapes = len - more;
-            *names += escapes;
-        } else {
-            more = json_letter_put(o, json_letter(p + i, n - i, &len));
-            escapes = more;
-        }
+    while (n - i >= sizeof(uint64_t)) {
+        if (p[i] == '\\')
+            len = escape_put(out + o, p + i, n - i, &more, names);
+        else if ((unsigned char) p[i] >= 0x80)
+            len = more = character_put(out + o, p + i, n - i);
+        else
+            len = more = plain_put(out + o, p + i, n - i);
+        if (more == 0)
+            break;
+        i += len;
         o += more;
-        i += more > 0 ? len : 0;
-    } while (escapes > 0);
-    *put = (size_t) (o - out);
+    }
+    *put = o;
     return i;
 }
 
@@ -242,23 +264,45 @@ json_origin(const struct json_plain *plain, const char *text, size_t n,
 }
 
 
-/* In place: a letter takes the room of its stand-in.  Most words have none, and
- * are not written to. */
+static bool
+has_stand_ins(const char *text, size_t n)
+{
+    size_t  i = 0;
+
+    for (; n - i >= BLOCK; i += BLOCK) {
+        if (block_has((block) (block_load(text + i) >= STAND_IN)))
+            return true;
+    }
+    return block_has((block) (block_load_rest(text + i, n - i) >= STAND_IN));
+}
+
+
+static block
+stand_down(block b)
+{
+    block  control = (block) (b >= STAND_IN) & 0xf0;
+    block  quote = (block) (b == QUOTE) & ('"' ^ (QUOTE - 0xf0));
+    block  backslash = (block) (b == BACKSLASH) & ('\\' ^ (BACKSLASH - 0xf0));
+
+    return b ^ control ^ quote ^ backslash;
+}
+
+
+/* In place: a letter takes the room of its stand-in.  A text without any is
+ * not written to.  In others it is not asked where they are, as a branch for
+ * each would cost more than a look at all bytes. */
 void
 json_stand_down(char *text, size_t n)
 {
-    size_t    i = 0;
-    uint64_t  in;
+    size_t  i = 0;
+    block   b;
 
-    for (; n - i >= 8; i += 8) {
-        for (in = word_stand_ins(word_load(text + i)); in != 0; in &= in - 1) {
-            char  *at = text + i + (unsigned) __builtin_ctzll(in) / 8;
-
-            *at = stood_for[(unsigned char) *at - STAND_IN];
-        }
+    if (!has_stand_ins(text, n))
+        return;
+    for (; n - i >= BLOCK; i += BLOCK) {
+        b = stand_down(block_load(text + i));
+        memcpy(text + i, &b, sizeof(b));
     }
-    for (; i < n; i++) {
-        if ((unsigned char) text[i] >= STAND_IN)
-            text[i] = stood_for[(unsigned char) text[i] - STAND_IN];
-    }
+    b = stand_down(block_load_rest(text + i, n - i));
+    memcpy(text + i, &b, n - i);
 }

@@ -57,8 +57,11 @@ size_t json_letter_put(char *out, int32_t c);
 /* Letters take the places of their stand-ins again. */
 void json_stand_down(char *text, size_t n);
 
-/* Those in a row at p, within n bytes, are written to out: how many bytes they
- * were, and how many (*put) they are now.  Adds to *names those by name. */
+/* Escapes at p and what is between them, up to the end of the string or to n
+ * bytes, are written to out, which has room for n: how many bytes they were,
+ * and how many (*put) they are now.  *names more may have a name; those that
+ * are found are taken off.  It may end earlier, with whatever must be looked
+ * at. */
 size_t json_letters_put(char *out, const char *p, size_t n, size_t *put,
                         size_t *names);
 

@@ -79,16 +79,18 @@ mark(struct scan *s)
 }
 
 
-/* What follows a letter is often one more.  With that one a row is no longer
+/* Where one escape is, more will be.  With the one before it a row is no longer
  * than from one mark to the next, or a fault would be far from any. */
 static void
 scan_row(struct scan *s)
 {
     size_t  n = s->n - s->i, most = s->n / JSON_MARKS, put;
+    size_t  names = ESCAPES_MAX - s->escapes, left = names;
 
     most -= most < PAIR ? most : PAIR;
     s->i += json_letters_put(s->out + s->plain->n, s->text + s->i,
-                             n < most ? n : most, &put, &s->escapes);
+                             n < most ? n : most, &put, &left);
+    s->escapes += names - left;
     s->plain->n += put;
     s->done = s->i;
 }
@@ -108,9 +110,6 @@ scan_letter(struct scan *s, int32_t c, size_t at)
     mark(s);
     s->plain->n += json_letter_put(s->out + s->plain->n, c);
     s->done = s->i;
-    if (s->n - s->i > 1
-        && (s->text[s->i] == '\\' || s->text[s->i + 1] == '\\'))
-        scan_row(s);
     return true;
 }
 
@@ -134,8 +133,12 @@ scan_escape(struct scan *s, bool *escaped)
     char     letter[4];
 
     s->i += len;
-    if (json_letter_put(letter, c) > 0)
-        return scan_letter(s, c, at) && scan_counted(s, len == 2, at);
+    if (json_letter_put(letter, c) > 0) {
+        if (!scan_letter(s, c, at) || !scan_counted(s, len == 2, at))
+            return false;
+        scan_row(s);
+        return true;
+    }
     if (is_unfinished(s, at, c))
         return refuse(s, "json_syntax", "\\u has four hexadecimal digits", at);
     if (c == 0)
@@ -164,18 +167,33 @@ scan_special(struct scan *s, bool *escaped)
 }
 
 
+/* Words of n bytes, up to the first byte that is not plain. */
+static size_t
+plain_bytes(const char *p, size_t n)
+{
+    size_t    i = 0;
+    uint64_t  special;
+
+    for (; n - i >= 8; i += 8) {
+        special = word_special(word_load(p + i));
+        if (special != 0)
+            return i + word_first(special);
+    }
+    return i;
+}
+
+
 /* From one quote to the next that is not escaped.  The longest text with
  * escapes that stay is noted: yajl needs a buffer for those only, and
  * json_read() reserves it. */
 static bool
 scan_string(struct scan *s)
 {
-    size_t    start = s->i + 1, i = start;
-    bool      escaped = false;
-    unsigned  plain;
+    size_t  start = s->i + 1, i = start, plain;
+    bool    escaped = false;
 
     while (i < s->n && s->text[i] != '"') {
-        plain = s->n - i < 8 ? 0 : word_plain_bytes(word_load(s->text + i));
+        plain = plain_bytes(s->text + i, s->n - i);
         i += plain;
         if (plain > 0)
             continue;
@@ -232,8 +250,27 @@ scan_token(struct scan *s)
 }
 
 
+/* Blocks of n bytes, without a token in any of them: so many bytes. */
+static size_t
+dull_blocks(const char *p, size_t n)
+{
+    size_t  i;
+
+    for (i = 0; n - i >= BLOCK; i += BLOCK) {
+        block  b = block_load(p + i), bracket = b | ('[' ^ '{');
+
+        if (block_has((block) ((b == '"') | (b == ',') | (bracket == '{')
+                               | (bracket == '}') | (b == '\v')
+                               | (b == '\f'))))
+            break;
+    }
+    return i;
+}
+
+
 /* To the next byte that scan_token() has something to do with.  Numbers, words
- * and blanks are passed here, and whatever is no JSON at all. */
+ * and blanks are passed here, and whatever is no JSON at all.  What is longer
+ * than they are in any JSON that people send is passed by blocks. */
 static void
 scan_dull(struct scan *s)
 {
@@ -242,10 +279,13 @@ scan_dull(struct scan *s)
         [','] = true, ['\v'] = true, ['\f'] = true,
     };
     const unsigned char  *p = (const unsigned char *) s->text;
-    size_t                i = s->i;
+    size_t                i = s->i, near = i + BLOCK;
 
-    while (i < s->n && !token[p[i]])
+    while (i < s->n && !token[p[i]]) {
         i++;
+        if (i == near)
+            i += dull_blocks(s->text + i, s->n - i);
+    }
     s->i = i;
 }
 

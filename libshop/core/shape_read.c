@@ -363,6 +363,10 @@ take_yajl_number(void *context, const char *text, size_t n)
 static int
 take_yajl_string(void *context, const unsigned char *text, size_t n)
 {
+    const struct reader  *r = context;
+
+    if (r->skip > 0)
+        return 1;
     json_stand_down((char *) (uintptr_t) text, n);
     return read_value(context, STRING, (const char *) text, n);
 }

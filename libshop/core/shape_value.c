@@ -65,27 +65,27 @@ item_max(const struct field *f)
 }
 
 
+static bool
+is_common(block b)
+{
+    return !block_has((block) (((b < ' ') | (b >= 0x7f))
+                               & (b != '\n') & (b != '\t')));
+}
+
+
 /* ASCII without controls but newline and tab: whatever is asked of a text below
  * it holds, each byte is a character, and it is its own normal form.  One look
  * instead of six, for what most texts are. */
 static bool
 is_plain(const char *text, size_t n)
 {
-    size_t         i = 0;
-    unsigned char  c;
+    size_t  i = 0;
 
-    while (i < n) {
-        uint64_t  w = n - i < 8 ? 0 : word_load(text + i);
-
-        if (word_is_ascii(w) && !word_has_control(w)) {
-            i += 8;
-            continue;
-        }
-        c = (unsigned char) text[i++];
-        if (c >= 0x7f || (c < ' ' && c != '\n' && c != '\t'))
+    for (; n - i >= BLOCK; i += BLOCK) {
+        if (!is_common(block_load(text + i)))
             return false;
     }
-    return true;
+    return is_common(block_load_rest(text + i, n - i));
 }
 
 

@@ -1,5 +1,5 @@
 /*
- * word.h - eight bytes of text at once.
+ * word.h - eight bytes of text at once, or sixteen.
  *
  * Most text is ASCII without anything to escape; looking at a word instead
  * of a byte is what makes reading and writing it cheap.  The tests may say
@@ -14,6 +14,10 @@
 #include <string.h>
 
 #define WORD_EACH(byte)  (0x0101010101010101ull * (byte))
+#define BLOCK            16
+
+/* What is said of a block is said of each byte: comparisons give 0xff or 0. */
+typedef unsigned char block __attribute__((vector_size(BLOCK)));
 
 
 static inline uint64_t
@@ -44,34 +48,22 @@ word_is_plain(uint64_t w)
 }
 
 
-/* The bytes before the first special one, 8 when there is none.  Exact, as a
- * borrow spills into later bytes only; of a machine that has the first byte
- * lowest, as all have that we build for. */
-static inline unsigned
-word_plain_bytes(uint64_t w)
-{
-    uint64_t special = ((w - WORD_EACH(0x20)) | w) & WORD_EACH(0x80);
-
-    special |= word_zeros(w ^ WORD_EACH('"')) | word_zeros(w ^ WORD_EACH('\\'));
-    return special == 0 ? 8 : (unsigned) __builtin_ctzll(special) / 8;
-}
-
-
-/* A control character of ASCII. */
-static inline bool
-word_has_control(uint64_t w)
-{
-    return ((((w - WORD_EACH(0x20)) & ~w) | word_zeros(w ^ WORD_EACH(0x7f)))
-            & WORD_EACH(0x80)) != 0;
-}
-
-
-/* The high bit of every byte of 0xf8 or more, which no UTF-8 has: five bits in
- * a row. */
+/* The high bit of the first special byte, and of others behind it: a borrow
+ * spills into later bytes only.  0: there is none, and no byte beyond ASCII. */
 static inline uint64_t
-word_stand_ins(uint64_t w)
+word_special(uint64_t w)
 {
-    return w & w << 1 & w << 2 & w << 3 & w << 4 & WORD_EACH(0x80);
+    return (((w - WORD_EACH(0x20)) | w) & WORD_EACH(0x80))
+           | word_zeros(w ^ WORD_EACH('"')) | word_zeros(w ^ WORD_EACH('\\'));
+}
+
+
+/* The bytes before the first that has its high bit set; of a machine that has
+ * the first byte lowest, as all have that we build for. */
+static inline unsigned
+word_first(uint64_t high)
+{
+    return (unsigned) __builtin_ctzll(high) / 8;
 }
 
 
@@ -89,6 +81,37 @@ word_inner_bytes(uint64_t w)
 {
     return (unsigned) ((((w >> 7) & ~(w >> 6) & WORD_EACH(1))
                         * WORD_EACH(1)) >> 56);
+}
+
+
+static inline block
+block_load(const char *p)
+{
+    block  b;
+
+    memcpy(&b, p, sizeof(b));
+    return b;
+}
+
+
+/* The last n bytes, fewer than a block; blanks are behind them. */
+static inline block
+block_load_rest(const char *p, size_t n)
+{
+    block  b = (block) { 0 } + ' ';
+
+    memcpy(&b, p, n);
+    return b;
+}
+
+
+static inline bool
+block_has(block is)
+{
+    uint64_t  half[2];
+
+    memcpy(half, &is, sizeof(half));
+    return (half[0] | half[1]) != 0;
 }
 
 #endif

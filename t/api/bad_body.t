@@ -235,6 +235,10 @@ my %costly = (
                                       . '"}' ],
     'escaped letters'       => [ 422, '{"title":"' . '\\u015f' x 40_000
                                       . '"}' ],
+    'and letters between'   => [ 422, '{"title":"' . "\xc5\x9f\\u015f"
+                                                     x 32_000 . '"}' ],
+    'short, letters between' => [ 422, '{"title":"' . "\xc5\x9f\\n" x 20_000
+                                      . '"}' ],
     'escaped pairs'         => [ 422, '{"title":"' . '\\ud83e\\udeb4' x 20_000
                                       . '"}' ],
     'letters, and no end'   => [ 400, '{"title":"' . '\\u015f' x 40_000

@@ -43,7 +43,7 @@ test_letters__are_themselves(void **state)
     assert_plain("\\ud83d\\uDED2!", "\xf0\x9f\x9b\x92!");
     assert_plain("\\udbff\\udfff", "\xf4\x8f\xbf\xbf");
     assert_plain("\xc3\xa9\\u00E9", "\xc3\xa9\xc3\xa9");
-    assert_plain("\\\\\\u00e9", "\xf9\xc3\xa9");
+    assert_plain("\\\\\\u00e9", "\xff\xc3\xa9");
 }
 
 
@@ -66,22 +66,22 @@ test_letters__stay_where_json_wants_it(void **state)
 static void
 test_letters__have_stand_ins(void **state)
 {
-    char  text[] = "\xf8\xf9\xfa\xfb\xfc\xfd\xfe 12345678 \xc5\x9f\xf8 "
-                   "abcdefg\xf9";
+    char  text[] = "\xfe\xff\xf8\xfc\xfa\xfd\xf9 12345678 \xc5\x9f\xfe "
+                   "abcdefghijklmnopqrstuvwxyz\xff";
 
     (void) state;
     assert_plain("\\\"\\\\\\/\\b\\f\\n\\r\\t",
-                 "\xf8\xf9/\xfa\xfb\xfc\xfd\xfe");
+                 "\xfe\xff/\xf8\xfc\xfa\xfd\xf9");
     assert_plain("\\u0022\\u005c\\u005C\\u000a\\u0009",
-                 "\xf8\xf9\xf9\xfc\xfe");
+                 "\xfe\xff\xff\xfa\xf9");
     assert_plain("\\n.\\n..\\\"abcdefghijk\\n",
-                 "\xfc.\xfc..\xf8" "abcdefghijk\xfc");
-    assert_plain("\\n\xc3\xa9\\n\\u00e9\\n", "\xfc\xc3\xa9\xfc\xc3\xa9\xfc");
-    assert_plain("\\\\u00e9", "\xf9u00e9");
-    assert_plain("\\\\\\\\u00e9", "\xf9\xf9u00e9");
+                 "\xfa.\xfa..\xfe" "abcdefghijk\xfa");
+    assert_plain("\\n\xc3\xa9\\n\\u00e9\\n", "\xfa\xc3\xa9\xfa\xc3\xa9\xfa");
+    assert_plain("\\\\u00e9", "\xffu00e9");
+    assert_plain("\\\\\\\\u00e9", "\xff\xffu00e9");
     json_stand_down(text, strlen(text));
     assert_string_equal(text, "\"\\\b\f\n\r\t 12345678 \xc5\x9f\" "
-                              "abcdefg\\");
+                              "abcdefghijklmnopqrstuvwxyz\\");
 }
 
 
