@@ -238,20 +238,30 @@ step(const char *p, size_t n, size_t *put)
 }
 
 
+/* A place that is known, where it is nearer to `at` than the one so far. */
+static void
+later(size_t *out, size_t *in, size_t at, size_t known_out, size_t known_in)
+{
+    if (known_out <= at && known_out >= *out) {
+        *out = known_out;
+        *in = known_in;
+    }
+}
+
+
 /* Escapes before the place that yajl stopped at were all within strings, where
  * the scan has undone what can be undone. */
 size_t
 json_origin(const struct json_plain *plain, const char *text, size_t n,
             size_t at)
 {
-    size_t  i = 0, m = plain->marks, taken, put;
+    size_t  out = 0, i = 0, taken, put;
 
-    while (m > 0 && plain->mark[m - 1].out > at)
-        m--;
-    if (m > 0) {
-        i = plain->mark[m - 1].in;
-        at -= plain->mark[m - 1].out;
-    }
+    for (unsigned m = 0; m < plain->marks; m++)
+        later(&out, &i, at, plain->mark[m].out, plain->mark[m].in);
+    for (size_t c = 0; c < plain->cuts; c++)
+        later(&out, &i, at, plain->cut[c].out, plain->cut[c].in);
+    at -= out;
     while (i < n) {
         taken = step(text + i, n - i, &put);
         if (at < put)

@@ -172,17 +172,16 @@ parse(struct arena *a, const struct json_plain *plain,
 int
 json_read(struct arena *a, const char *text, size_t n,
           const yajl_callbacks *callbacks, void *context,
-          struct json_error *error)
+          struct json_plain *plain, struct json_error *error)
 {
-    struct json_plain  plain;
-    int                rc;
+    int  rc;
 
-    rc = json_scan(a, text, n, &plain, error);
+    rc = json_scan(a, text, n, plain, error);
     if (rc != 0)
         return rc;
-    rc = parse(a, &plain, callbacks, context, error);
-    if (rc == 1 && plain.text != text)
-        error->at = json_origin(&plain, text, n, error->at);
+    rc = parse(a, plain, callbacks, context, error);
+    if (rc == 1 && plain->text != text)
+        error->at = json_origin(plain, text, n, error->at);
     return rc;
 }
 

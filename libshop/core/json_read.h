@@ -28,6 +28,14 @@ struct json_error {
 
 #define JSON_MARKS  64
 
+/* A long string, or blanks (NULL), that yajl need not look at. */
+struct json_cut {
+    const char  *text;          /* as it is, without escapes                 */
+    size_t       n;
+    size_t       out, in;       /* where it ends: in json_plain's text, and
+                                   in what was sent                          */
+};
+
 /* What is left for yajl to read. */
 struct json_plain {
     const char  *text;          /* what was sent, or in the arena            */
@@ -37,6 +45,8 @@ struct json_plain {
     unsigned     marks;         /* places of the text, in order, and where
                                    in what was sent they were                */
     struct { size_t out, in; }  mark[JSON_MARKS];
+    size_t            cuts;
+    struct json_cut  *cut;      /* in order                                  */
 };
 
 int json_scan(struct arena *a, const char *text, size_t n,
@@ -69,13 +79,17 @@ size_t json_letters_put(char *out, const char *p, size_t n, size_t *put,
 size_t json_origin(const struct json_plain *plain, const char *text, size_t n,
                    size_t at);
 
-/* Strings and keys that the callbacks get are valid UTF-8 without NUL when they
- * have gone through json_stand_down(), which may write to them: where there is
- * a stand-in they lie in memory of ours, or in yajl's buffer.  They are good
- * for the callback only. */
+/* A string or key that a callback got becomes what it is: valid UTF-8 without
+ * NUL, good for as long as the arena when it is a long one, else for the
+ * callback.  May write to it: where there is a stand-in it lies in memory of
+ * ours, or in yajl's buffer. */
+void json_string(const struct json_plain *plain, const char **text, size_t *n);
+
+/* Strings are json_string()'s.  *plain is of the caller for that, and set
+ * here. */
 int json_read(struct arena *a, const char *text, size_t n,
               const yajl_callbacks *callbacks, void *context,
-              struct json_error *error);
+              struct json_plain *plain, struct json_error *error);
 
 /* "Line 3, column 5 (byte 41): ..."; NULL when memory is short. */
 const char *json_error_text(struct arena *a, const char *text, size_t n,

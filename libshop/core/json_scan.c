@@ -5,29 +5,12 @@
  * thing that is wrong, so that a hostile body costs what its beginning costs.
  * Return codes; nothing here leaves by fail().
  */
-#include "core/json_read.h"
+#include "core/json_scan.h"
 
 #include "core/banned.h"
 #include "core/shape.h"
 #include "core/text.h"
 #include "core/word.h"
-
-#define PAIR  12                /* bytes of the longest escape               */
-
-struct scan {
-    const char          *text;
-    size_t               n;
-    size_t               i;
-    size_t               depth;
-    size_t               members;
-    size_t               escapes;
-    struct json_error   *error;
-    struct arena        *arena;
-    struct json_plain   *plain;
-    char                *out;           /* plain->text, when it is another   */
-    size_t               done;          /* of text, by what is in out        */
-    bool                 no_memory;
-};
 
 
 /* Always false, so that a step can end with it.  `at` is the byte of the
@@ -53,67 +36,6 @@ scan_counted(struct scan *s, size_t more, size_t at)
 }
 
 
-/* What stands before byte `at` and is not in `out` yet. */
-static void
-copy_run(struct scan *s, size_t at)
-{
-    size_t run = at - s->done;
-
-    if (run > 0)
-        memcpy(s->out + s->plain->n, s->text + s->done, run);
-    s->plain->n += run;
-    s->done = at;
-}
-
-
-/* Every so often it is noted where that was. */
-static void
-mark(struct scan *s)
-{
-    struct json_plain *p = s->plain;
-
-    if (p->marks < JSON_MARKS && s->done >= p->marks * (s->n / JSON_MARKS)) {
-        p->mark[p->marks].out = p->n;
-        p->mark[p->marks++].in = s->done;
-    }
-}
-
-
-/* Where one escape is, more will be.  With the one before it a row is no longer
- * than from one mark to the next, or a fault would be far from any. */
-static void
-scan_row(struct scan *s)
-{
-    size_t  n = s->n - s->i, most = s->n / JSON_MARKS, put;
-    size_t  names = ESCAPES_MAX - s->escapes, left = names;
-
-    most -= most < PAIR ? most : PAIR;
-    s->i += json_letters_put(s->out + s->plain->n, s->text + s->i,
-                             n < most ? n : most, &put, &left);
-    s->escapes += names - left;
-    s->plain->n += put;
-    s->done = s->i;
-}
-
-
-/* A letter is never longer than its escape, so n bytes are enough. */
-static bool
-scan_letter(struct scan *s, int32_t c, size_t at)
-{
-    if (s->out == NULL) {
-        s->out = arena_alloc(s->arena, s->n);
-        s->no_memory = s->out == NULL;
-        if (s->no_memory)
-            return false;
-    }
-    copy_run(s, at);
-    mark(s);
-    s->plain->n += json_letter_put(s->out + s->plain->n, c);
-    s->done = s->i;
-    return true;
-}
-
-
 /* Too few digits.  The grammar must not be asked: letters that were escaped
  * behind it are themselves by then, and might be the digits that it lacks. */
 static bool
@@ -126,19 +48,15 @@ is_unfinished(const struct scan *s, size_t at, int32_t c)
 /* At a backslash.  A NUL is refused as neither a C string nor PostgreSQL's
  * text can hold one; of what is no escape the grammar will complain. */
 static bool
-scan_escape(struct scan *s, bool *escaped)
+scan_escape(struct scan *s)
 {
     size_t   at = s->i, len;
     int32_t  c = json_letter(s->text + at, s->n - at, &len);
     char     letter[4];
 
     s->i += len;
-    if (json_letter_put(letter, c) > 0) {
-        if (!scan_letter(s, c, at) || !scan_counted(s, len == 2, at))
-            return false;
-        scan_row(s);
-        return true;
-    }
+    if (json_letter_put(letter, c) > 0)
+        return scan_counted(s, len == 2, at) && string_letter(s, c, at);
     if (is_unfinished(s, at, c))
         return refuse(s, "json_syntax", "\\u has four hexadecimal digits", at);
     if (c == 0)
@@ -146,22 +64,26 @@ scan_escape(struct scan *s, bool *escaped)
     if (c == JSON_HALF_LETTER)
         return refuse(s, "invalid_unicode",
                       "half of a surrogate pair stands alone", at);
-    *escaped = true;
+    s->string.kept = true;
     return scan_counted(s, 2, at);
 }
 
 
-/* At a byte that a run of plain ASCII ended with.  False: refused. */
+/* At a byte that a run of plain ASCII ended with.  False: refused, as
+ * yajl will not see all strings. */
 static bool
-scan_special(struct scan *s, bool *escaped)
+scan_special(struct scan *s)
 {
     size_t  len;
 
     if (s->text[s->i] == '\\')
-        return scan_escape(s, escaped);
+        return scan_escape(s);
     len = utf8_character(s->text + s->i, s->n - s->i);
     if (len == 0)
         return refuse(s, "invalid_unicode", "this byte is not UTF-8", s->i);
+    if ((unsigned char) s->text[s->i] < ' ')
+        return refuse(s, "json_syntax",
+                      "a control character must be escaped", s->i);
     s->i += len;
     return true;
 }
@@ -183,30 +105,28 @@ plain_bytes(const char *p, size_t n)
 }
 
 
-/* From one quote to the next that is not escaped.  The longest text with
- * escapes that stay is noted: yajl needs a buffer for those only, and
- * json_read() reserves it. */
+/* From one quote to the next that is not escaped. */
 static bool
 scan_string(struct scan *s)
 {
-    size_t  start = s->i + 1, i = start, plain;
-    bool    escaped = false;
+    size_t  i = s->i + 1, plain;
 
+    string_begin(s, i);
     while (i < s->n && s->text[i] != '"') {
         plain = plain_bytes(s->text + i, s->n - i);
         i += plain;
         if (plain > 0)
             continue;
         s->i = i;
-        if (!scan_special(s, &escaped))
+        if (!scan_special(s))
             return false;
         i = s->i;
     }
     s->i = i;
     if (i >= s->n)
         return refuse(s, "json_syntax", "the text ends within a string", s->n);
-    if (escaped && i - start > s->plain->escaped)
-        s->plain->escaped = i - start;
+    if (!string_end(s))
+        return false;
     s->i++;
     return true;
 }
@@ -268,10 +188,33 @@ dull_blocks(const char *p, size_t n)
 }
 
 
+static bool
+has_other_than_blanks(block b)
+{
+    return block_has((block) ((b != ' ') & (b != '\n') & (b != '\r')
+                              & (b != '\t')));
+}
+
+
+/* Only what JSON calls white space. */
+static bool
+is_blank(const char *text, size_t n)
+{
+    size_t  i = 0;
+
+    for (; n - i >= BLOCK; i += BLOCK) {
+        if (has_other_than_blanks(block_load(text + i)))
+            return false;
+    }
+    return !has_other_than_blanks(block_load_rest(text + i, n - i));
+}
+
+
 /* To the next byte that scan_token() has something to do with.  Numbers, words
  * and blanks are passed here, and whatever is no JSON at all.  What is longer
- * than they are in any JSON that people send is passed by blocks. */
-static void
+ * than they are in any JSON that people send is passed by blocks, and blanks
+ * are not for yajl then. */
+static bool
 scan_dull(struct scan *s)
 {
     static const bool  token[256] = {
@@ -286,7 +229,11 @@ scan_dull(struct scan *s)
         if (i == near)
             i += dull_blocks(s->text + i, s->n - i);
     }
+    if (i - s->i > JSON_LONG && is_blank(s->text + s->i, i - s->i)
+        && !scan_cut_blanks(s, i))
+        return false;
     s->i = i;
+    return true;
 }
 
 
@@ -308,29 +255,15 @@ tail(const char *text, size_t n)
 }
 
 
-/* Only what JSON calls white space. */
-static bool
-is_blank(const char *text, size_t n)
-{
-    static const bool  blank[256] = {
-        [' '] = true, ['\t'] = true, ['\r'] = true, ['\n'] = true,
-    };
-
-    for (size_t i = 0; i < n; i++) {
-        if (!blank[(unsigned char) text[i]])
-            return false;
-    }
-    return true;
-}
-
-
 static bool
 scan_all(struct scan *s)
 {
-    for (scan_dull(s); s->i < s->n; scan_dull(s)) {
+    while (scan_dull(s) && s->i < s->n) {
         if (!scan_token(s))
             return false;
     }
+    if (s->no_memory)
+        return false;
     if (s->members == 0 && is_blank(s->text, s->n))
         return refuse(s, "json_syntax", "there is no JSON", 0);
     if (s->depth > 0)
@@ -347,11 +280,12 @@ json_scan(struct arena *a, const char *text, size_t n,
     struct scan  s = { .text = text, .n = n, .error = error, .arena = a,
                        .plain = plain };
 
-    plain->n = plain->escaped = plain->marks = 0;
+    plain->n = plain->escaped = plain->marks = plain->cuts = 0;
+    plain->cut = NULL;
     if (!scan_all(&s))
         return s.no_memory ? SHOP_E_NOMEM : 1;
     if (s.out != NULL)
-        copy_run(&s, n);
+        scan_copy_run(&s, n);
     else
         plain->n = n;
     plain->text = s.out != NULL ? s.out : text;

@@ -208,20 +208,21 @@ known(struct reader *r, const char *key, size_t n)
 /* Keys of what is ignored are not looked up.  `member` is NULL for one that is
  * not known, which makes read_target() ignore its value. */
 static int
-take_key(void *context, const unsigned char *key, size_t n)
+take_key(void *context, const unsigned char *text, size_t n)
 {
     struct reader  *r = context;
+    const char     *key = (const char *) text;
 
     if (r->skip > 0)
         return 1;
-    json_stand_down((char *) (uintptr_t) key, n);
+    json_string(&r->plain, &key, &n);
     if (r->raw.active) {
-        json_raw_key(&r->raw, (const char *) key, n);
+        json_raw_key(&r->raw, key, n);
         return 1;
     }
     if (map_is(read_top(r)))
-        return map_key(r, (const char *) key, n);
-    read_top(r)->member = known(r, (const char *) key, n);
+        return map_key(r, key, n);
+    read_top(r)->member = known(r, key, n);
     return read_go_on(r);
 }
 
@@ -363,12 +364,13 @@ take_yajl_number(void *context, const char *text, size_t n)
 static int
 take_yajl_string(void *context, const unsigned char *text, size_t n)
 {
-    const struct reader  *r = context;
+    struct reader  *r = context;
+    const char     *string = (const char *) text;
 
     if (r->skip > 0)
         return 1;
-    json_stand_down((char *) (uintptr_t) text, n);
-    return read_value(context, STRING, (const char *) text, n);
+    json_string(&r->plain, &string, &n);
+    return read_value(r, STRING, string, n);
 }
 
 
@@ -428,7 +430,7 @@ shape_from_json(const struct field *shape, void *into, bool partial,
         memset(into, 0, shape->size);
         shape_clear(shape, into);
     }
-    rc = json_read(a, text, n, &callbacks, &r, &error);
+    rc = json_read(a, text, n, &callbacks, &r, &r.plain, &error);
     if (given != NULL)
         *given = r.given;
     if (rc == SHOP_E_NOMEM || r.no_memory)

@@ -10,6 +10,7 @@
 #define SHOP_SHAPE_READ_H
 
 #include "core/json_raw.h"
+#include "core/json_read.h"
 #include "core/shape.h"
 #include "core/shape_value.h"
 
@@ -63,6 +64,7 @@ struct reader {
     bool                 bad_syntax;    /* a fault that makes it 400         */
     bool                 no_memory;
     struct json_raw      raw;
+    struct json_plain    plain;         /* strings are taken out of it       */
     struct frame         stack[DEPTH_MAX];      /* `depth` of them are set   */
 };
 

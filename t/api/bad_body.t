@@ -183,7 +183,7 @@ sub least {
 # As much HTML as a text may be, and what else is wrong.
 sub as_json { return JSON::PP->new->utf8->encode(@_) }
 
-my $long_html = '<p class=x>a <b>word</b></p>' x 160;
+my $long_html = '<p class="x">a <b>word</b></p>' x 150;
 sub in_two {
     my ($language, $besides) = @_;
     my $text = '<p class="x">a <b>word</b></p>' x 900;
@@ -215,6 +215,14 @@ $folding->close;
 my $keys = '{' . join(',', map { "\"$_\":1" } 1 .. 25_000) . '}';
 my %costly = (
     'a body of blanks'      => [ 400, ' ' x $max ],
+    'blanks in between'     => [ 422, '{"title":1,' . ' ' x 250_000
+                                      . '"tags":1}' ],
+    'rows of blanks'        => [ 422, '{"title":1,"tags":['
+                                      . join(' ' x 127, ('1,') x 1900)
+                                      . '1]}' ],
+    'many long texts'       => [ 422, '{"title":1,"tags":["'
+                                      . join('","', ('x' x 128) x 1900)
+                                      . '"]}' ],
     'many keys'             => [ 400, $keys ],
     'many keys alike'       => [ 400, '{' . join(',', ('"title":1') x 20_000)
                                       . '}' ],

@@ -163,20 +163,21 @@ test_origin__is_found_in_long_texts(void **state)
     struct arena       arena = { 0 };
     struct json_plain  plain;
     struct json_error  error;
-    char               text[6 * 1000 + 2] = "\"";
+    char               text[6 * 1001 + 2] = "\"\\u0001";
 
     (void) state;
-    for (size_t i = 0; i < 1000; i++)
+    for (size_t i = 1; i <= 1000; i++)
         memcpy(text + 1 + 6 * i, "\\u00e9", 6);
     text[sizeof(text) - 1] = '"';
     assert_int_equal(json_scan(&arena, text, sizeof(text), &plain, &error),
                      0);
-    assert_int_equal(plain.n, 2002);
+    assert_int_equal(plain.n, 2008);
+    assert_int_equal(plain.cuts, 0);
     assert_int_equal(plain.marks, JSON_MARKS);
     for (size_t i = 0; i < 2000; i++)
-        assert_int_equal(json_origin(&plain, text, sizeof(text), 1 + i),
-                         1 + 6 * (i / 2));
-    assert_int_equal(json_origin(&plain, text, sizeof(text), 2001), 6001);
+        assert_int_equal(json_origin(&plain, text, sizeof(text), 7 + i),
+                         7 + 6 * (i / 2));
+    assert_int_equal(json_origin(&plain, text, sizeof(text), 2007), 6007);
     arena_reset(&arena);
 }
 
@@ -188,18 +189,18 @@ test_origin__is_found_in_rows(void **state)
     struct arena       arena = { 0 };
     struct json_plain  plain;
     struct json_error  error;
-    char               text[3 * 1000 + 2] = "\"";
+    char               text[3 * 1002 + 2] = "\"\\u0001";
 
     (void) state;
-    for (size_t i = 0; i < 1000; i++)
+    for (size_t i = 2; i < 1002; i++)
         memcpy(text + 1 + 3 * i, "\\n.", 3);
     text[sizeof(text) - 1] = '"';
     assert_int_equal(json_scan(&arena, text, sizeof(text), &plain, &error),
                      0);
-    assert_int_equal(plain.n, 2002);
+    assert_int_equal(plain.n, 2008);
     for (size_t i = 0; i < 2000; i++)
-        assert_int_equal(json_origin(&plain, text, sizeof(text), 1 + i),
-                         1 + 3 * (i / 2) + 2 * (i % 2));
+        assert_int_equal(json_origin(&plain, text, sizeof(text), 7 + i),
+                         7 + 3 * (i / 2) + 2 * (i % 2));
     arena_reset(&arena);
 }
 
