@@ -31,10 +31,10 @@ static const struct field availability_query[] = {
 
 /* What an answer is made from; a product's own tag comes beside. */
 static const char *const list_tags[] = {
-    "products", "categories", "slugs", "store", NULL
+    "products", "categories", "store", NULL
 };
 static const char *const own_tags[] = {
-    "categories", "slugs", "store", NULL
+    "categories", "store", NULL
 };
 
 
@@ -83,13 +83,30 @@ percent_encoded(struct request *rq, const char *text)
 }
 
 
-/* What a path names, by id or by slug.  For what moved the answer is staged
- * already: the same part (`below`) of its new address. */
+/* Its tags come first: what is read under a slug is true until that slug is
+ * taken, given up or leads elsewhere. */
+static const struct slug_ref *
+found_by(struct request *rq, const char *kind, const char *slug)
+{
+    const struct context  *c = context(rq);
+    const struct slug_ref *ref;
+
+    tag(rq, text_of(rq, "slug:%s:%s", kind, slug));
+    tag(rq, "slug:*");
+    ref = sql_by_slug(rq, kind, slug, c->channel_id, c->locale, c->fallback);
+    if (ref == NULL)
+        fail(rq, &not_found);
+
+    return ref;
+}
+
+
+/* What a path names, by id or by slug; the answer has its tag.  For what moved
+ * it is staged already: the same part (`below`) of its new address. */
 static bool
 named(struct request *rq, const char *kind, const char *prefix,
       const char *folder, const char *below, uuid *out)
 {
-    const struct context  *c = context(rq);
     const char            *name = path_text(rq, kind);
     const struct slug_ref *ref;
 
@@ -98,12 +115,12 @@ named(struct request *rq, const char *kind, const char *prefix,
         *out = path_id(rq, kind, prefix);
         if (uuid_is_none(*out))
             fail(rq, &not_found);       /* no parameter, no piece of a list  */
+        tag_id(rq, kind, *out);
         return true;
     }
 
-    ref = sql_by_slug(rq, kind, name, c->channel_id, c->locale, c->fallback);
-    if (ref == NULL)
-        fail(rq, &not_found);
+    ref = found_by(rq, kind, name);
+    tag_id(rq, kind, ref->id);
     if (ref->moved_to != NULL)
         reply_redirect(rq, 301, text_of(rq, "/api/v1/%s/%s%s", folder,
                                         percent_encoded(rq, ref->moved_to),
@@ -114,17 +131,11 @@ named(struct request *rq, const char *kind, const char *prefix,
 }
 
 
-/* The tags come first: what is read under a slug is true until slugs change,
- * and the product's own can be named only when it is known. */
 static bool
 product_named(struct request *rq, const char *below, uuid *out)
 {
     made_from(rq, own_tags);
-    if (!named(rq, "product", "prod", "products", below, out))
-        return false;
-    tag_id(rq, "product", *out);
-
-    return true;
+    return named(rq, "product", "prod", "products", below, out);
 }
 
 

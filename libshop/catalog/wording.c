@@ -163,7 +163,8 @@ languages(struct request *rq, const struct list *translations)
 }
 
 
-/* Answers that were found by slug are made stale only when one changed. */
+/* What was found by this slug, in any language, may be another thing now.  What
+ * was found by the former one has the tag of its owner. */
 static void
 slug_put(struct request *rq, const char *kind, uuid owner,
          const struct wording *w)
@@ -171,7 +172,7 @@ slug_put(struct request *rq, const char *kind, uuid owner,
     uuid channel = caller(rq)->channel_id;
 
     if (sql_slug_put(rq, kind, owner, channel, w->locale, w->slug) != 0)
-        touch(rq, "slugs");
+        touch(rq, text_of(rq, "slug:%s:%s", kind, w->slug));
 }
 
 
@@ -181,7 +182,7 @@ slugs_keep(struct request *rq, const char *kind, uuid owner,
            struct texts kept)
 {
     if (sql_slugs_keep(rq, kind, owner, caller(rq)->channel_id, kept) != 0)
-        touch(rq, "slugs");
+        touch(rq, "slug:*");
 }
 
 

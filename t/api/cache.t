@@ -120,6 +120,74 @@ my $changed = get($path);
 like($changed->{body}, qr/"Changed"/, 'the change is seen');
 isnt($changed->{headers}{etag}, $etag, 'under another ETag');
 
+# --- what was found by a slug depends on that slug ---
+
+as_key(qw(products.read products.write));
+my $staff = '/api/admin/v1/products';
+sub made { return ok_json(post($staff, { title => 'P', slug => $_[0] }), 201) }
+sub renamed {
+    my ($id, $slug) = @_;
+    my $is = get("$staff/$id");
+
+    ok_json(patch("$staff/$id", { slug => $slug },
+                  'If-Match' => $is->{headers}{etag}), 200);
+}
+sub by { return "/api/v1/products/$_[0]" }
+sub leads_to { (get(by($_[0]))->{headers}{location} // 'nowhere') =~ s{.*/}{}r }
+
+my ($one, $two) = map { made($_)->{id} } 'one', 'two';
+sql("UPDATE products SET status = 'active', published_at = now()");
+polled();
+hit(by('one'));
+is(get(by('three'))->{status}, 404, 'nobody is found by this yet');
+
+# Unless polls came late meanwhile, which makes all stale.
+ok(wait_for(sub {
+    my $lapses = counter('cache_lapses_total');
+    hit(by('one'));
+    my $id = made('other-' . ++$stored)->{id};
+    polled();
+    my $state = state_of(get(by('one')));
+    return $state eq 'shop; hit'
+        || $lapses == counter('cache_lapses_total') && 'stale';
+}) eq '1', 'a new product leaves kept ones as they are');
+
+renamed($one, 'uno');
+is(leads_to('one'), 'uno', 'the former slug leads on at once');
+hit(by('uno'));
+renamed($one, 'un');
+is(leads_to('one'), 'un', 'to the last one, at once');
+is(leads_to('uno'), 'un', 'and so does the one between');
+renamed($two, 'one');
+is(get(by('one'))->{json}{id}, $two, 'who takes a slug is found by it at once');
+is(leads_to('two'), 'one', 'and his former one leads there');
+
+hit(by('one'));
+sql("UPDATE slugs SET slug = 'eins' WHERE slug = 'un'");
+polled();
+is(leads_to('uno'), 'eins', 'as with what is changed in psql');
+sql("UPDATE slugs SET slug = 'uno' WHERE slug = 'one'");
+polled();
+is(get(by('uno'))->{json}{id}, $two, 'who takes a slug there is found by it');
+is(leads_to('one'), 'uno', 'and where he was leads there');
+
+# A slug of one language that somebody takes in another.
+sql("INSERT INTO slugs (kind, owner_id, locale, channel_id, slug)
+     SELECT 'product', owner_id, 'tr', channel_id, v.slug
+       FROM slugs s, (VALUES ('bardak')) v (slug) WHERE s.slug = 'eins'");
+polled();
+is(hit(by('bardak'))->{json}{id}, $one, 'found by what it is in Turkish');
+renamed($two, 'bardak');
+is(get(by('bardak'))->{json}{id}, $two, 'who has it in English comes first');
+hit(by('bardak'));
+sql("UPDATE slugs SET slug = 'glass' WHERE slug = 'bardak' AND locale = 'en'");
+polled();
+is(get(by('bardak'))->{json}{id}, $one, 'and when he has not any more, not');
+hit(by('bardak'));
+sql("UPDATE slugs SET slug = 'bardak' WHERE slug = 'glass'");
+polled();
+is(get(by('bardak'))->{json}{id}, $two, 'the same in psql');
+
 # All tags at once.
 hit($path);
 sql("INSERT INTO cache_change (tag) VALUES ('*')");

@@ -19,7 +19,7 @@ use Shop::Writers;
 
 my $seed = $ENV{SEED} // (torture() ? time : 1);
 my $net = bad_network(seed => $seed);
-my $kept = '/api/v1/categories';
+my $kept = '/api/v1/products?limit=1';
 
 start_shop(workers => 2, database_host => $net->folder,
            http => 'shop_deadline 2s; shop_cache_stale 1h;');
@@ -38,8 +38,9 @@ sub late {
              'the deadline answers');
 }
 
-# Each write makes it untrue, as products have slugs, and so does a time without
-# polls.  When the weather gets worse it must be there, and no write under way.
+# Each write makes it untrue, as it is a list of products, and so does a time
+# without polls.  When the weather gets worse it must be there, and no write
+# under way.
 sub keep_until {
     my ($worse) = @_;
     my $lapses;
