@@ -250,6 +250,7 @@ struct domain {
     /* Load what context_of() needs, in the coroutine of a request that finds
      * the tag "store" touched since.  What it makes lies on `arena`. */
     void *(*settings_load)(struct request *rq, struct arena *arena);
+    const struct field *settings;   /* its shape; NULL: not kept            */
 
     /* Choose channel, locale and currency.  NULL, or the problem with the
      * name of the query parameter in *parameter.  No waiting. */

@@ -170,8 +170,10 @@ kept_serve(struct shop *shop, const struct match *m, const shop_request_t *in,
     shop_header_t      h[HEADERS_MAX + 1 + PACE_HEADERS];
     char               said[PACE_TEXT];
     shop_answer_t      a = { 0 };
-    size_t             n = key_text(shop, m->route, in, text);
+    size_t             n;
 
+    settings_recall(shop);
+    n = key_text(shop, m->route, in, text);
     if (n == 0 || !settings_good(shop))
         return false;
     cache_key_init(&shop->cache, &key, text, n);

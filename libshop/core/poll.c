@@ -20,6 +20,7 @@
 #include "core/db.h"
 #include "core/hash.h"
 #include "core/poll.h"
+#include "core/request.h"
 #include "core/sql.h"
 #include "core/worker.h"
 
@@ -191,6 +192,7 @@ renew(struct poller *p, const PGresult *res)
     shared.changes += (uint64_t) PQntuples(res) - PQgetisnull(res, 0, 1);
     cache_poll_set(c, &shared);
     cache_lease_set(c, p->sent_ms + LEASE_MS);
+    settings_stay(p->shop);
     cache_reap(c);
     COUNT(p->shop, POLLS, 1);
 }

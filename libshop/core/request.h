@@ -199,13 +199,27 @@ const struct problem *caller_find(struct request *rq);
 const char *trace(struct request *rq);
 const struct problem *query_parse(struct request *rq);
 const struct problem *context_choose(struct request *rq);
-void languages_load(struct request *rq);        /* waits; before in_tx       */
 const struct problem *body_parse(struct request *rq);
 const struct problem *once_parse(struct request *rq);
 
-/* Are the settings as they are in the database, as far as this machine
- * knows? */
+/* --- settings (settings.c) --- */
+
+/* Who has them; NULL: nobody. */
+const struct domain *settings_domain(void);
+
+/* Are they as they are in the database, as far as this machine knows? */
 bool settings_good(const struct shop *shop);
+
+/* Read unless they are good, or somebody does already: waits, may fail.  In a
+ * transaction it would be the first read, so before that. */
+void settings_refresh(struct request *rq);
+
+/* For a worker without any: those that are kept, be they old, if there are. */
+void settings_recall(struct shop *shop);
+
+/* They are kept still, with each poll. */
+void settings_stay(struct shop *shop);
+
 const struct problem *context_of(const struct shop *shop,
                                  const struct route *route, shop_str_t accept,
                                  const char *locale, const char *currency,

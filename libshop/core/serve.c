@@ -269,7 +269,7 @@ static void
 change(struct request *rq)
 {
     if (rq->route->flags & LANGUAGES)
-        languages_load(rq);
+        settings_refresh(rq);
     rq->in_tx = true;
     rq->route->handler(rq);
     if (prefers(rq, "dry-run")) {

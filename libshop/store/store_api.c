@@ -126,5 +126,6 @@ static const struct route store_routes[] = {
 
 const struct domain store_domain = {
     "store", .routes = store_routes, .statements = store_statements,
-    .settings_load = settings_load, .context_of = context_of,
+    .settings_load = settings_load, .settings = store,
+    .context_of = context_of,
 };

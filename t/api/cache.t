@@ -206,6 +206,16 @@ is($old->{body}, $changed->{body}, 'what was kept');
 ok(counter('cache_stale_total') > 0, 'it is counted');
 is_problem(get('/api/v1/products?limit=7'), 503, 'database_unavailable');
 
+# Workers that begin now have never read which languages there are.
+reload();
+wait_for(sub { 2 == workers() }, 'those of before have ended');
+for my $n (1 .. 8) {
+    my $res = new_connection()->request('GET', $path);
+    is($res->{status}, 200, "a new worker shows it too, $n")
+        or diag $res->{body};
+    is($res->{body}, $changed->{body}, '  as it was');
+}
+
 # ... and is not served once it is back.
 pg_start();
 wait_for(sub { get('/api/v1/products?limit=7')->{status} == 200 }, 'back');
