@@ -16,6 +16,7 @@
  *     ngx_http_shop_trace.c      traceparent
  *     ngx_http_shop_zone.c       shared memory
  *     ngx_http_shop_drain.c      old workers before they go
+ *     ngx_http_shop_heap.c       what malloc() keeps
  *     ngx_http_shop_host.c       the host table
  */
 #ifndef NGX_HTTP_SHOP_H
@@ -186,7 +187,11 @@ ngx_int_t ngx_http_shop_drain(ngx_cycle_t *cycle,
 void ngx_http_shop_drain_join(ngx_http_shop_main_conf_t *smcf);
 ngx_int_t ngx_http_shop_drain_handler(ngx_http_request_t *r);
 
-/* _host.c */
+/* _heap.c */
+void ngx_http_shop_heap(ngx_cycle_t *cycle);
+
+/* _host.c: what nginx's debug log asks an event for. */
+extern ngx_connection_t  ngx_http_shop_no_connection;
 ngx_int_t ngx_http_shop_watch_exit(ngx_cycle_t *cycle);
 void ngx_http_shop_unwatch_exit(void);
 

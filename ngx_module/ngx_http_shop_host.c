@@ -15,7 +15,7 @@ _Static_assert(sizeof(ngx_thread_task_t) <= SHOP_HOST_PRIV, "task fits");
     ((type *) ((u_char *) (place) - offsetof(type, host)))
 
 /* nginx's debug log reads the data of an event as a connection. */
-static ngx_connection_t  ngx_http_shop_no_connection = { .fd = -1 };
+ngx_connection_t  ngx_http_shop_no_connection = { .fd = -1 };
 
 
 /* The clock of nginx's timers, kept once an iteration: what libshop computes

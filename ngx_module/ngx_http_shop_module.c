@@ -4,7 +4,6 @@
  */
 #include "ngx_http_shop.h"
 
-#include <malloc.h>
 #include <sched.h>
 
 /* The drain must outlast the moment between a client's request and the answer
@@ -12,7 +11,6 @@
 #define NGX_HTTP_SHOP_ERROR_MAX   512
 #define NGX_HTTP_SHOP_ZONE_SIZE   (64 * 1024 * 1024)
 #define NGX_HTTP_SHOP_DRAIN_TIME  2000
-#define NGX_HTTP_SHOP_HEAP_KEPT   (4 * 1024 * 1024)
 
 
 /* One shop a process. A global, because handlers of events get no
@@ -393,19 +391,6 @@ open_shop(ngx_cycle_t *cycle, ngx_http_shop_main_conf_t *smcf)
 }
 
 
-/* A large body's memory goes back to malloc() with its request. Given back to
- * the kernel as well it would come anew, page by page, for the next: ten times
- * what all else costs about such a request. */
-static void
-keep_heap(void)
-{
-#ifdef M_MMAP_THRESHOLD
-    (void) mallopt(M_MMAP_THRESHOLD, NGX_HTTP_SHOP_HEAP_KEPT);
-    (void) mallopt(M_TRIM_THRESHOLD, NGX_HTTP_SHOP_HEAP_KEPT);
-#endif
-}
-
-
 /* A worker that may interrupt PostgreSQL for every answer that comes takes one
  * at a time; who waits for its turn takes all that have come since. The policy
  * is of this thread: those of the pool began before. Where it may not be had,
@@ -449,7 +434,7 @@ init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    keep_heap();
+    ngx_http_shop_heap(cycle);
     set_scheduling(cycle, smcf->scheduling);
 
     return open_shop(cycle, smcf);
