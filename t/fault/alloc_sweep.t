@@ -4,7 +4,8 @@
 # other: of libshop, libpq, yajl, zlib and OpenSSL; that one alone, and it with
 # all after it until the request has ended.  Every route that the document has
 # is asked, as it finds the shop usually and as it finds it when nothing is
-# kept, spare or connected yet.
+# kept, spare or connected yet; those that are kept, as it finds the answer in
+# memcached only.
 #
 # What is answered is right, or says that it could not be done; then nothing
 # was.  The next one is served, no matter what; and when the shop is closed
@@ -30,7 +31,9 @@ use Time::HiRes qw(time);
 my $whole = $ENV{TORTURE};
 my $seed = $ENV{SEED} // ($whole ? time : 1);
 my @hows = split ' ', $ENV{HOW} // 'once good';
-my @states = split ' ', $ENV{STATE} // ($whole ? 'warm lean cold' : 'lean');
+my @states = split ' ', $ENV{STATE} // ($whole ? 'warm lean cold far'
+                                               : 'lean far');
+my @here = grep { $_ ne 'far' } @states;
 my $json = JSON::PP->new->utf8;
 my (%total, %answers, $server);
 
@@ -66,7 +69,7 @@ sub in_lanes {
 in_lanes($ENV{LANES} // 4) if $whole && !grep { $ENV{$_} } qw(ROUTE SHARE);
 my ($share, $shares) = split '/', $ENV{SHARE} // '0/1';
 
-start_shop();
+start_shop(memcached => 1);
 load_demo();
 
 my $said = sql_value('SELECT last_seq FROM event_relay');
@@ -110,10 +113,11 @@ sub events {
 }
 
 
+my @memcached;
 sub ready {
     $server = Shop::UV->new(database_url(),
         read_file("$ENV{SHOP_TEST_DIR}/" . shop_name() . '/cursor.secret'),
-        'allocserve');
+        'allocserve', @memcached);
 }
 
 sub shop_name { return sql_value('SELECT current_database()') }
@@ -338,6 +342,7 @@ sub sweep {
 }
 
 my $turn = int rand 3;
+my @kept;
 for my $op (@all) {
     my $began = time;
 
@@ -348,7 +353,9 @@ for my $op (@all) {
     $total{routes}++;
     like($right->{status}, qr/^[23]/, "$op->{name}: is done when nothing fails")
         or diag($right->{body});
-    sweep($op, $right, $_) for @states;
+    push @kept, $op if $right->{headers}{'cache-status'}
+        || undisturbed(request_of($op))->{headers}{'cache-status'};
+    sweep($op, $right, $_) for @here;
     if ($op->{path} =~ m{/restore$}) {
         state_back('first');
         state_save();
@@ -357,6 +364,17 @@ for my $op (@all) {
 }
 
 ok($server->close, 'it ended well');
+
+# --- with memcached ----------------------------------------------------------
+
+# The first to ask makes it and puts it there.
+if (grep { $_ eq 'far' } @states) {
+    @memcached = "$ENV{SHOP_TEST_DIR}/" . shop_name() . "/memcached";
+    ready();
+    sweep($_, right_of($_), 'far') for @kept;
+    ok($server->close, 'it ended well');
+}
+
 sql('UPDATE event_relay SET last_seq = ?', $said + 3);
 diag(sprintf '%d routes, %d allocations, %d turns, of which %d refused %d; '
      . '%d retries; %s; seed %s', @total{qw(routes asked turns hit refused

@@ -2,7 +2,7 @@
  * allocserve.c - the shop on libuv as a server that runs out of memory when it
  * is told to: see serve/serve.h.
  *
- *     allocserve CONNINFO SECRET
+ *     allocserve CONNINFO SECRET [MEMCACHED]
  *
  * "FAIL N/HOW/STATE" is answered by 204, and then in the next request the N-th
  * allocation of the process fails: HOW is "once", or "good" when all after it
@@ -11,6 +11,8 @@
  *     warm   as the requests before have left it
  *     lean   no answer is kept, no memory or stack is spare
  *     cold   opened anew: not connected, settings not read
+ *     far    opened anew, with memcached and a poll, so that it may take what
+ *            was kept there before
  *
  * "once" goes through shop_uv_call(), "good" straight to libshop, as the copy
  * of an answer needs memory too; so does what comes in pieces.  Who listens to
@@ -91,11 +93,58 @@ take_order(const char *target)
 }
 
 
+static bool
+is_state(const char *name)
+{
+    return armed && strcmp(state, name) == 0;
+}
+
+
+static void
+tick(uv_timer_t *timer)
+{
+    (void) timer;
+}
+
+
+/* The shop's own timers keep no loop awake, and it may have lost all else. */
+static void
+stay_awake(struct server *s, bool awake)
+{
+    static uv_timer_t  timer;
+
+    if (awake) {
+        (void) uv_timer_init(&s->loop, &timer);
+        (void) uv_timer_start(&timer, tick, 10, 10);
+    } else {
+        (void) uv_timer_stop(&timer);
+        uv_close((uv_handle_t *) &timer, NULL);
+        (void) uv_run(&s->loop, UV_RUN_NOWAIT);
+    }
+}
+
+
+/* Nothing is taken from another machine before a poll has been answered. */
+static void
+wait_for_poll(struct server *s)
+{
+    struct cache_far  known;
+
+    stay_awake(s, true);
+
+    while (!cache_far_now(&inside(s)->cache, &known)) {
+        (void) uv_run(&s->loop, UV_RUN_ONCE);
+    }
+
+    stay_awake(s, false);
+}
+
+
 /* As the order says: see the head of this file. */
 static void
 make_ready(struct server *s)
 {
-    if (armed && strcmp(state, "cold") == 0) {
+    if (is_state("cold") || is_state("far")) {
         close_shop(s);
     }
 
@@ -103,7 +152,11 @@ make_ready(struct server *s)
         serve_open(s);
     }
 
-    if (armed && strcmp(state, "lean") == 0) {
+    if (is_state("far")) {
+        wait_for_poll(s);
+    }
+
+    if (is_state("lean")) {
         cache_bump_all(&inside(s)->cache);
         coro_pool_done(&inside(s)->coros);
         arena_trim();
@@ -281,30 +334,6 @@ leave(shop_call_t *call)
     told.content_type = (shop_str_t) { "text/event-stream", 17 };
     told.body = (shop_str_t) { pieces.data, pieces.n };
     serve_answer(&told, c.h, 2);
-}
-
-
-static void
-tick(uv_timer_t *timer)
-{
-    (void) timer;
-}
-
-
-/* The shop's own timers keep no loop awake, and it may have lost all else. */
-static void
-stay_awake(struct server *s, bool awake)
-{
-    static uv_timer_t  timer;
-
-    if (awake) {
-        (void) uv_timer_init(&s->loop, &timer);
-        (void) uv_timer_start(&timer, tick, 10, 10);
-    } else {
-        (void) uv_timer_stop(&timer);
-        uv_close((uv_handle_t *) &timer, NULL);
-        (void) uv_run(&s->loop, UV_RUN_NOWAIT);
-    }
 }
 
 

@@ -18,12 +18,13 @@ use IPC::Open2;
 use constant LIMIT => 60;
 
 
-# A third argument names another program that speaks as uvserve does.
+# A third argument names another program that speaks as uvserve does, and what
+# follows is that program's.
 sub new {
-    my ($class, $conninfo, $secret, $program) = @_;
+    my ($class, $conninfo, $secret, $program, @more) = @_;
     my $pid = open2(my $out, my $in,
                     "$ENV{SHOP_BUILD}/" . ($program // 'uvserve'), $conninfo,
-                    $secret);
+                    $secret, @more);
 
     binmode $_ for $in, $out;
     return bless { pid => $pid, in => $in, out => $out }, $class;

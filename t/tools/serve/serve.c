@@ -210,12 +210,13 @@ serve_open(struct server *s)
 int
 serve_run(struct server *s, int argc, char **argv)
 {
-    if (argc != 3) {
-        serve_give_up("usage: CONNINFO SECRET");
+    if (argc != 3 && argc != 4) {
+        serve_give_up("usage: CONNINFO SECRET [MEMCACHED]");
     }
 
     s->conf = (shop_conf_t) SHOP_CONF_INIT;
     s->conf.database = argv[1];
+    s->conf.memcached = argv[3];
     s->conf.cursor_secret[0] = (shop_str_t) { argv[2], strlen(argv[2]) };
 
     if (uv_loop_init(&s->loop) != 0) {

@@ -33,8 +33,8 @@ struct server {
     void        (*serve)(struct server *s, const struct asked *asked);
 };
 
-/* The arguments are those of the program: CONNINFO SECRET.  Returns the
- * program's exit status when the input has ended. */
+/* The arguments are those of the program: CONNINFO SECRET [MEMCACHED].  Returns
+ * the program's exit status when the input has ended. */
 int serve_run(struct server *s, int argc, char **argv);
 
 /* The shop, at once and by itself; serve_run() has opened it already. */
