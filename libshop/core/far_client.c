@@ -14,12 +14,14 @@
 #include "core/banned.h"
 #include "core/env.h"
 #include "core/far_client.h"
+#include "core/far_reserve.h"
 
 #define CONNECTIONS  16
 
 struct far_client {
     memcached_st       *first;          /* which the others are copies of    */
     memcached_pool_st  *pool;
+    struct far_reserve *reserve;
 };
 
 
@@ -46,7 +48,7 @@ add_host(memcached_st *m, const char *where)
 
 
 static memcached_st *
-connection(const char *where)
+connection(const char *where, struct far_reserve *reserve)
 {
     static const struct { memcached_behavior_t what; uint64_t value; } how[] = {
         { MEMCACHED_BEHAVIOR_NO_BLOCK, 1 },
@@ -61,6 +63,7 @@ connection(const char *where)
 
     if (m == NULL)
         return NULL;
+    far_reserve_for(reserve, m);
     for (size_t i = 0; i < sizeof(how) / sizeof(how[0]); i++)
         memcached_behavior_set(m, how[i].what, how[i].value);
 
@@ -75,6 +78,21 @@ connection(const char *where)
 }
 
 
+static bool
+connect_all(struct far_client *c, const char *where)
+{
+    c->reserve = far_reserve_open();
+    if (c->reserve == NULL)
+        return false;
+    c->first = connection(where, c->reserve);
+    if (c->first == NULL)
+        return false;
+    c->pool = memcached_pool_create(c->first, 1, CONNECTIONS);
+
+    return c->pool != NULL;
+}
+
+
 struct far_client *
 far_client_open(const char *where)
 {
@@ -83,14 +101,9 @@ far_client_open(const char *where)
     if (c == NULL)
         return NULL;
 
-    c->first = connection(where);
-    c->pool = c->first == NULL ? NULL
-                               : memcached_pool_create(c->first, 1,
-                                                       CONNECTIONS);
-    if (c->pool == NULL) {
-        if (c->first != NULL)
-            memcached_free(c->first);
-        shop_env.release(c);
+    *c = (struct far_client) { NULL };
+    if (!connect_all(c, where)) {
+        far_client_close(c);
         return NULL;
     }
 
@@ -101,7 +114,12 @@ far_client_open(const char *where)
 void
 far_client_close(struct far_client *c)
 {
-    memcached_free(memcached_pool_destroy(c->pool));
+    if (c->pool != NULL)
+        c->first = memcached_pool_destroy(c->pool);
+    if (c->first != NULL)
+        memcached_free(c->first);
+    if (c->reserve != NULL)
+        far_reserve_close(c->reserve);
     shop_env.release(c);
 }
 
@@ -141,6 +159,8 @@ far_client_get(struct far_client *c, const char *key, size_t key_len,
     outcome = give_back(c, m, rc);
     if (outcome == FAR_FOUND && *value == NULL)
         outcome = FAR_NOTHING;          /* a value of no bytes               */
+    if (*value != NULL && far_reserve_took_back(c->reserve, *value))
+        return FAR_FAILED;              /* memory is short, then             */
     if (outcome != FAR_FOUND)
         free(*value);
 
