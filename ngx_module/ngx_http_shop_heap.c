@@ -7,7 +7,7 @@
 #include "ngx_http_shop.h"
 
 #define NGX_HTTP_SHOP_HEAP_KEPT   (4 * 1024 * 1024)
-#define NGX_HTTP_SHOP_HEAP_SPARE  (16 * 1024 * 1024)
+#define NGX_HTTP_SHOP_HEAP_SPARE  (8 * 1024 * 1024)
 #define NGX_HTTP_SHOP_HEAP_LOOK   30000         /* ms */
 
 #ifdef M_MMAP_THRESHOLD

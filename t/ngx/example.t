@@ -63,6 +63,7 @@ if (!$pid) {
     my @as_shop = $> == 0
         ? qw(setpriv --reuid=shop --regid=shop --clear-groups) : ();
     chdir '/';
+    Shop::Test::asan_comes_first();
     exec @as_shop, Shop::Test::nginx_program(), '-g', 'daemon off;',
          '-p', $conf_dir, '-e', "$dir/log/start.log",
          '-c', "$conf_dir/nginx.conf" or POSIX::_exit(127);

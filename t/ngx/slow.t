@@ -125,7 +125,7 @@ sub outlast_twice {
 
     for (1, 2) {
         push @most, outlast("$name, $_", $n, $says) - $before;
-        wait_for(sub { own_kb($worker) < $before + SPARE_KB },
+        wait_for(sub { own_kb($worker) < $before + 1.5 * SPARE_KB },
                  "$name: their memory is given back", 120);
     }
 

@@ -198,6 +198,7 @@ main(int argc, char **argv)
 {
     struct zone  z = { 0 };
     char         path[64];
+    int          rc;
 
     if (argc < 2 || argc > 3 || (argc == 3 && strcmp(argv[2], "orphan"))) {
         fprintf(stderr, "usage: zonecheck PID [orphan]\n");
@@ -216,5 +217,7 @@ main(int argc, char **argv)
         give_up("malloc");
     z.map = (void *) (z.room + (-(uintptr_t) z.room % CACHE_LINE));
 
-    return argc == 3 ? orphan(&z) : check(&z);
+    rc = argc == 3 ? orphan(&z) : check(&z);
+    free(z.room);
+    return rc;
 }

@@ -251,10 +251,7 @@ sub start_nginx {
         open STDIN, '<', '/dev/null';
         open STDOUT, '>', "$dir/nginx.out";
         open STDERR, '>&', \*STDOUT;
-        if (my $asan = asan_library()) {
-            $ENV{LD_PRELOAD} = $asan;
-            $ENV{ASAN_OPTIONS} = 'detect_leaks=0:abort_on_error=1';
-        }
+        asan_comes_first();
         exec @as_shop, nginx_program(), '-p', "$dir/", '-e', "$dir/error.log",
              '-c', "$dir/nginx.conf" or POSIX::_exit(127);
     }
@@ -291,10 +288,7 @@ sub nginx_test {
     if (!$pid) {
         chdir '/';
         open STDERR, '>&', \*STDOUT;
-        if (my $asan = asan_library()) {
-            $ENV{LD_PRELOAD} = $asan;
-            $ENV{ASAN_OPTIONS} = 'detect_leaks=0';
-        }
+        asan_comes_first();
         exec @as_shop, nginx_program(), '-t', '-p', "$dir/", '-e', 'stderr',
              '-c', "$dir/nginx.conf" or POSIX::_exit(127);
     }
@@ -1002,6 +996,15 @@ sub nginx_program {
 
 sub asan_library {
     return config('ASAN_LIB');
+}
+
+
+# For an nginx of the distribution's, which knows nothing of it.
+sub asan_comes_first {
+    my $asan = asan_library() or return;
+
+    $ENV{LD_PRELOAD} = $asan;
+    $ENV{ASAN_OPTIONS} = 'detect_leaks=0:abort_on_error=1';
 }
 
 
