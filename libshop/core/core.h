@@ -248,7 +248,8 @@ struct domain {
     void (*seen)(struct request *rq);
 
     /* Load what context_of() needs, in the coroutine of a request that finds
-     * the tag "store" touched since.  What it makes lies on `arena`. */
+     * the tag "store" touched since.  What it makes lies on `arena`, from when
+     * all is read: who fails before must have taken nothing of it. */
     void *(*settings_load)(struct request *rq, struct arena *arena);
     const struct field *settings;   /* its shape; NULL: not kept            */
 

@@ -23,11 +23,12 @@ static void *
 load(struct request *rq, struct arena *arena)
 {
     struct query   q;
-    struct frame  *f = arena_zalloc(arena, sizeof(*f));
+    struct frame  *f;
 
     loads++;
     sql_start(rq, &q, &toy_select, NULL, NULL);
     sql_row(rq, &q);
+    f = arena_zalloc(arena, sizeof(*f));
     if (f != NULL)
         f->channel = arena_copy(arena, "web", 3);
     return f == NULL || f->channel == NULL ? NULL : f;
