@@ -172,7 +172,8 @@ kept_serve(struct shop *shop, const struct match *m, const shop_request_t *in,
     shop_answer_t      a = { 0 };
     size_t             n;
 
-    settings_recall(shop);
+    if (shop->settings.data == NULL)
+        settings_recall(shop);
     n = key_text(shop, m->route, in, text);
     if (n == 0 || !settings_good(shop))
         return false;

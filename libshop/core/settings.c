@@ -131,7 +131,7 @@ settings_recall(struct shop *shop)
     struct cache_key     key;
     struct cache_entry   e;
 
-    if (shape == NULL || s->data != NULL)
+    if (shape == NULL)
         return;
     key_of(shop, text, &key);
     if (cache_get(&shop->cache, &key, shop_now_ms(shop),
