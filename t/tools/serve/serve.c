@@ -166,25 +166,26 @@ static void
 serve_all(struct server *s)
 {
     bool           heard, goes_on = true;
-    uv_poll_t      input;
     struct asked   asked;
 
-    input.data = &heard;
+    s->input.data = &heard;
 
     /* libuv makes it one that does not wait; stdio has to. */
-    if (uv_poll_init(&s->loop, &input, 0) != 0 || fcntl(0, F_SETFL, 0) != 0) {
+    if (uv_poll_init(&s->loop, &s->input, 0) != 0
+        || fcntl(0, F_SETFL, 0) != 0)
+    {
         serve_give_up("standard input cannot be waited for");
     }
 
     while (goes_on) {
         heard = false;
-        (void) uv_poll_start(&input, UV_READABLE, on_input);
+        (void) uv_poll_start(&s->input, UV_READABLE, on_input);
 
         while (!heard) {
             (void) uv_run(&s->loop, UV_RUN_ONCE);
         }
 
-        (void) uv_poll_stop(&input);
+        (void) uv_poll_stop(&s->input);
         goes_on = read_request(&asked);
 
         if (goes_on) {
@@ -194,7 +195,7 @@ serve_all(struct server *s)
         }
     }
 
-    uv_close((uv_handle_t *) &input, NULL);
+    uv_close((uv_handle_t *) &s->input, NULL);
 }
 
 

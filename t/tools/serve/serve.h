@@ -27,6 +27,7 @@ struct asked {
 
 struct server {
     uv_loop_t     loop;
+    uv_poll_t     input;        /* in the loop until that ends              */
     shop_conf_t   conf;
     shop_uv_t    *uv;           /* NULL: closed                             */
     const shop_uv_log_t  *log;  /* NULL: standard error                     */
