@@ -100,6 +100,7 @@ replay(struct request *rq, const struct once_answer *a)
     rq->answer.etag = a->etag;
     rq->answer.location = a->location;
     header(rq, "Idempotent-Replayed", "true");
+    reply_as_preferred(rq);
     COUNT(rq->shop, ONCE_REPLAYED, 1);
 }
 

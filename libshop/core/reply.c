@@ -241,10 +241,34 @@ header(struct request *rq, const char *name, const char *value)
 }
 
 
+/* RFC 7240: is it among the preferences? */
+bool
+prefers(const struct request *rq, const char *what)
+{
+    shop_str_t   given = rq->in->header[SHOP_H_PREFER];
+    size_t       n = strlen(what);
+    const char  *at = given.data, *end = given.data + given.len;
+
+    while (at != NULL && at < end) {
+        at += strspn(at, " ");
+        if ((size_t) (end - at) >= n && strncasecmp(at, what, n) == 0
+            && (at + n == end || at[n] == ',' || at[n] == ' '))
+            return true;
+        at = memchr(at, ',', (size_t) (end - at));
+        at = at == NULL ? NULL : at + 1;
+    }
+
+    return false;
+}
+
+
 /* What the client does without: the version and the address stay. */
 void
-reply_minimal(struct request *rq)
+reply_as_preferred(struct request *rq)
 {
+    if (!prefers(rq, "return=minimal"))
+        return;
+
     if (rq->answer.status == 200)
         rq->answer.status = 204;
     rq->answer.len = 0;

@@ -262,7 +262,8 @@ void stage_problem(struct request *rq, const struct problem *p);
 void header_add(struct request *rq, const char *name, const char *value);
 const char *answer_etag(struct request *rq);
 void answer_finish(struct request *rq);
-void reply_minimal(struct request *rq);         /* the headers of all        */
+bool prefers(const struct request *rq, const char *what);   /* RFC 7240      */
+void reply_as_preferred(struct request *rq);
 void answer_send(struct request *rq);
 
 /* The answer as the host is given it; the text of some headers lies in

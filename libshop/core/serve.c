@@ -232,27 +232,6 @@ admit(struct request *rq)
 }
 
 
-/* RFC 7240: is it among the preferences? */
-static bool
-prefers(const struct request *rq, const char *what)
-{
-    shop_str_t   given = rq->in->header[SHOP_H_PREFER];
-    size_t       n = strlen(what);
-    const char  *at = given.data, *end = given.data + given.len;
-
-    while (at != NULL && at < end) {
-        at += strspn(at, " ");
-        if ((size_t) (end - at) >= n && strncasecmp(at, what, n) == 0
-            && (at + n == end || at[n] == ',' || at[n] == ' '))
-            return true;
-        at = memchr(at, ',', (size_t) (end - at));
-        at = at == NULL ? NULL : at + 1;
-    }
-
-    return false;
-}
-
-
 /* All is done and checked, also what is checked at COMMIT, and nothing stays:
  * the transaction ends with the request. */
 static void
@@ -280,8 +259,7 @@ change(struct request *rq)
         note_caller(rq);
     once_store(rq);
     commit(rq);
-    if (prefers(rq, "return=minimal"))
-        reply_minimal(rq);
+    reply_as_preferred(rq);
 }
 
 

@@ -81,6 +81,21 @@ is(delete $again->{headers}{'idempotent-replayed'}, 'true', 'it says so');
 delete @{ $_->{headers} }{qw(date x-request-id)} for $made, $again;
 is_deeply($again->{headers}, $made->{headers}, 'and all other headers');
 my $toy = $made->{headers}{location} =~ s{.*/}{}r;
+for (
+    [ 'a POST', 201, sub { post('/api/v1/toys', { name => 'brief' }, @_) } ],
+    [ 'a PATCH', 204, sub { patch("/api/v1/toys/$toy", { note => 'brief' },
+                                  'If-Match' => '*', @_) } ],
+) {
+    my ($name, $status, $send) = @$_;
+    my @both = map { $send->('Idempotency-Key' => $name =~ s/ /-/r,
+                             Prefer => 'return=minimal') } 1, 2;
+    is($both[0]{status}, $status, "$name: the client wants no body");
+    is($both[0]{headers}{'preference-applied'}, 'return=minimal', 'he is told');
+    is(delete $both[1]{headers}{'idempotent-replayed'}, 'true', 'sent again');
+    delete @{ $_->{headers} }{qw(date x-request-id)} for @both;
+    is_deeply([ @{ $both[1] }{qw(status body headers)} ],
+              [ @{ $both[0] }{qw(status body headers)} ], 'it is the same');
+}
 $res = post("/api/v1/toys/$toy/shouts", { text => 'abc' },
             'Idempotency-Key' => 'text');
 $again = post("/api/v1/toys/$toy/shouts", { text => 'abc' },
