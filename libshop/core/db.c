@@ -22,6 +22,7 @@ struct db {
     struct tx_pool  *tx;
     struct names    *names;                     /* of its hosts              */
     const char      *attrs;                     /* in place of the given     */
+    bool             may_lag;
     uint64_t         slow_until[SLOTS_MAX];     /* by statement; ms          */
     unsigned         n_read;
     unsigned         n_slow;
@@ -79,9 +80,27 @@ database_wrong(const char *conninfo)
 }
 
 
+/* libpq takes no session for "read-write" that is read-only by what we ask
+ * for, as most of ours are.  All else may be with a server that follows. */
+static void
+attrs_take(struct db *db, const char *given)
+{
+    if (strcmp(given, "read-write") == 0)
+        db->attrs = PRIMARY;
+    else
+        db->may_lag = strcmp(given, PRIMARY) != 0;
+}
+
+
+bool
+db_may_lag(const struct db *db)
+{
+    return db->may_lag;
+}
+
+
 /* What libpq would use and not only what the string says: PGHOST and service
- * files name hosts, too.  libpq takes no session for "read-write" that is
- * read-only by what we ask for, as most of ours are. */
+ * files name hosts, too. */
 static int
 hosts_open(struct db *db)
 {
@@ -94,8 +113,7 @@ hosts_open(struct db *db)
     given.host = option(o, "host");
     given.hostaddr = option(o, "hostaddr");
     given.port = option(o, "port");
-    if (strcmp(option(o, ATTRS), "read-write") == 0)
-        db->attrs = PRIMARY;
+    attrs_take(db, option(o, ATTRS));
     rc = names_open(&db->names, db->shop, &given);
     PQconninfoFree(o);
 

@@ -65,6 +65,11 @@ int  db_open(struct db **out, struct shop *shop);
 void db_drain(struct db *db);           /* no reconnecting from now on       */
 void db_close(struct db *db);
 
+/* May the operator's target_session_attrs lead to a standby?  It shows what is
+ * old by now, and the poll may be with another server than a read: nothing is
+ * kept then. */
+bool db_may_lag(const struct db *db);
+
 /* As the last attempt saw it. */
 bool db_is_up(const struct db *db);
 

@@ -3,7 +3,7 @@
  *
  * While the first attempt runs statements queue; once an attempt has failed
  * they are refused at once until a later one succeeds.  Attempts follow each
- * other after 50 ms, doubling to 5 s, with jitter; the first that fails is a
+ * other after 50 ms, doubling to 2 s, with jitter; the first that fails is a
  * warning, and so is the end of it.  A draining worker connects only for what
  * waits.
  *

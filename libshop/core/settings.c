@@ -17,7 +17,7 @@
 #include "core/request.h"
 #include "core/worker.h"
 
-#define WITHOUT_POLL_MS  1000   /* good for so long when nobody polls        */
+#define WITHOUT_POLL_MS  1000   /* good for so long when no poll can tell    */
 #define LOADING_MS       1000   /* then somebody else tries                  */
 
 
@@ -42,7 +42,7 @@ settings_good(const struct shop *shop)
     if (s->data == NULL || !cache_good(&shop->cache, s->born, &s->tag, 1))
         return false;
 
-    return cache_lease_good(&shop->cache, now)
+    return (cache_lease_good(&shop->cache, now) && !db_may_lag(shop->db))
            || now - s->loaded_ms < WITHOUT_POLL_MS;
 }
 

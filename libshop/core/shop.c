@@ -756,6 +756,21 @@ memory_open(struct shop *shop)
 }
 
 
+static int
+database_open(struct shop *shop)
+{
+    int rc = db_open(&shop->db, shop);
+
+    if (rc == SHOP_OK && db_may_lag(shop->db)) {
+        shop->conf.cache_off = 1;
+        shop_log(shop, SHOP_LOG_WARN, "no answers are kept: the database's "
+                 "target_session_attrs allow servers that follow another");
+    }
+
+    return rc;
+}
+
+
 SHOP_API int
 shop_open(shop_t **out, const shop_conf_t *conf, const shop_host_ops_t *ops,
           void *host)
@@ -784,7 +799,7 @@ shop_open(shop_t **out, const shop_conf_t *conf, const shop_host_ops_t *ops,
     if (rc == SHOP_OK)
         rc = far_open(&shop->far, shop);
     if (rc == SHOP_OK)
-        rc = db_open(&shop->db, shop);
+        rc = database_open(shop);
     if (rc != SHOP_OK) {
         far_close(shop->far);
         cursors_close(shop);

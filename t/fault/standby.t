@@ -156,8 +156,8 @@ is_deeply([sort { $a <=> $b } workers()], \@workers, 'the workers live');
 
 # 25006: who says "any" gets reads of it, and no writes until it is promoted.
 server('c', $folder{b}, '-R');
-start_shop(db => $db, http => qq(shop_database "host=$folder{c} dbname=$db
-    user=shop_app target_session_attrs=any";));
+my $reads = start_shop(db => $db, http => qq(shop_database "host=$folder{c}
+    dbname=$db user=shop_app target_session_attrs=any";));
 postgresql_at($folder{b});
 as_key('products.read', 'products.write');
 wait_for(sub { get('/api/admin/v1/products?limit=1')->{status} == 200 },
@@ -166,6 +166,10 @@ $res = post('/api/admin/v1/products', { title => 'Later' },
             'Idempotency-Key' => 'later');
 is_problem($res, 503, 'database_unavailable');
 ok($res->{headers}{'retry-after'}, 'to be asked again');
+is(get('/api/v1/products')->{headers}{'cache-status'}, 'shop; fwd=miss',
+   'what may be old is not kept') for 1, 2;
+like(read_file("$reads->{dir}/error.log"),
+     qr/no answers are kept: .* servers that follow/, 'which the log tells');
 promote('c');
 is(wait_for(sub {
     my $res = post('/api/admin/v1/products', { title => 'Later' },
