@@ -3,7 +3,7 @@
  *
  * While the first attempt runs statements queue; once an attempt has failed
  * they are refused at once until a later one succeeds.  Attempts follow each
- * other after 50 ms, doubling to 2 s, with jitter; the first that fails is a
+ * other after 50 ms, doubling to 1 s, with jitter; the first that fails is a
  * warning, and so is the end of it.  A draining worker connects only for what
  * waits.
  *
@@ -14,7 +14,7 @@
 #include "core/worker.h"
 
 #define BACKOFF_MIN_MS  50
-#define BACKOFF_MAX_MS  2000      /* so soon is a server found that is back  */
+#define BACKOFF_MAX_MS  1000      /* so soon is a server found that is back  */
 #define CONNECT_MAX_MS  5000      /* libpq itself knows no bound here */
 
 /* PostgreSQL ends a statement after its lane's statement_timeout; when not a

@@ -21,9 +21,7 @@ $SIG{__WARN__} = sub { print STDERR @_ if $_[0] !~ /crash of another/ };
 
 use constant WRITES  => 20;     # between two kills, at least
 
-# From when PostgreSQL takes connections: two seconds, and as much again for a
-# machine that is busy with its own recovery.
-use constant SOON    => 4;
+use constant SOON    => 2;      # seconds from when PostgreSQL takes connections
 
 my $kills = torture() ? 40 : 3;
 
