@@ -181,6 +181,16 @@ SELECT 'numbers of events have no gap',
 HAVING max(seq) <> last_seq OR count(*) <> max(seq) - min(seq) + 1
 
 UNION ALL
+SELECT 'what is made is said to be made once', subject || ' ' || type
+  FROM (SELECT type, subject FROM events
+         WHERE type LIKE '%.created'
+         UNION ALL
+        SELECT type, subject FROM outbox
+         WHERE type LIKE '%.created') said
+ GROUP BY type, subject
+HAVING count(*) > 1
+
+UNION ALL
 SELECT 'no cursor is past the last event', c::text
   FROM event_cursors c, event_relay WHERE seq > last_seq
 

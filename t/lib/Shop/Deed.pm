@@ -37,6 +37,7 @@ my %kind = (
         done => sub { sql_value('SELECT count(*) FROM product_i18n
                                   WHERE title = ?', $_[0]{name}) },
         says => sub { $_[1]{title} eq $_[0]{name} },
+        event => 'product.created',
         status => 201,
     },
     change => {
@@ -48,6 +49,7 @@ my %kind = (
         says => sub { $_[1]{title} eq $_[0]{name}
                           && $_[1]{version} == $_[0]{since} + 1 },
         begin => sub { $_[0]{since} = version_of($product) },
+        event => 'product.updated',
         status => 200,
     },
     move => {
@@ -60,6 +62,7 @@ my %kind = (
             $_[0]{since} = version_of($category);
             $_[0]{to} = $parents[$made % 2]{id};
         },
+        event => 'category.updated',
         status => 200,
     },
 );
@@ -115,6 +118,7 @@ sub new_deed {
     $made++;
     $self->{name} //= "deed $$ $made";
     $self->{begin}->($self) if $self->{begin};
+    $self->{said} = $self->times_said;
     return $self;
 }
 
@@ -127,6 +131,16 @@ sub times_done {
     my ($self) = @_;
 
     return $self->{done}->($self);
+}
+
+
+# How often the shop has said that such a thing was done.
+sub times_said {
+    my ($self) = @_;
+
+    return sql_value('SELECT count(*) FROM (SELECT type FROM outbox UNION ALL
+                      SELECT type FROM events) said WHERE type = ?',
+                     $self->{event});
 }
 
 
@@ -218,7 +232,10 @@ sub insist {
     }
     $self->settled;
     my $done = $self->times_done;
+    my $said = $self->times_said - $self->{said};
     $self->is_wrong("in the end it is there $done times") if $done != 1;
+    $self->is_wrong("it is done $done times, and said $said times")
+        if $said != $done;
     $self->check_key if $self->{key};
     return $self;
 }

@@ -30,7 +30,7 @@ use Shop::Test;
 our @EXPORT = qw(writers_start writers_stop writers_halt writers_go_on
                  committed_more commits_take_time);
 
-my (@writers, $journal, $torn, $calm);
+my (@writers, $journal, $torn, $calm, $silent);
 my $test = $$;
 
 
@@ -39,6 +39,7 @@ sub writers_start {
 
     ($torn, $calm) = @options{qw(torn calm)};
     $journal = "$ENV{SHOP_TEST_DIR}/journal$$";
+    $silent = silent();
     @writers = map {
         my $pid = fork // die "fork: $!";
         writer($_) if !$pid;
@@ -125,8 +126,17 @@ sub committed_more {
 sub committed { return status()->{counters}{tx_committed_total} }
 
 
+# How many products nobody has told of.
+sub silent {
+    return sql_value("SELECT (SELECT count(*) FROM products)
+        - (SELECT count(*) FROM events WHERE type = 'product.created')
+        - (SELECT count(*) FROM outbox WHERE type = 'product.created')");
+}
+
+
 # Each that was acknowledged is there, once; none is there twice, nor without
-# having been asked for.  Returns how many were acknowledged, and not known.
+# having been asked for, nor without its event.  Returns how many were
+# acknowledged, and not known.
 sub writers_stop {
     writers_go_on();
     kill TERM => @writers;
@@ -149,6 +159,7 @@ sub writers_stop {
     }
     is(join("\n", @wrong), '', 'each that was acknowledged is there, once');
     is(join(' ', sort keys %there), '', 'and nothing that nobody asked for');
+    is(silent(), $silent, 'and each has its event');
     return %count;
 }
 
