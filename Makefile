@@ -308,7 +308,7 @@ torture:
 	@t/torture/differential $(B)/cases $(CASES) $(SEED)
 	@SHOP_BUILD=$(B) TORTURE=1 t/run t/fault/*.t t/uv/*.t \
 	    t/tools/import_kill.t t/core/stream.t t/race/far.t t/ngx/pace_exact.t \
-	    t/ngx/slow.t
+	    t/ngx/slow.t t/api/listeners.t
 	@for how in $(OTHERS); do $(MAKE) torture-$$how || exit; done
 
 # The other builds: the C library's context switch, sanitizers, both.  Sweeps

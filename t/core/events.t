@@ -95,6 +95,12 @@ is(effects('event', 'behind'), '', 'what comes behind waits');
 is(effects('event', 'stuck'), '', 'a failure leaves nothing');
 is(wait_for(sub { sql_value("SELECT error FROM event_cursors") }, 'a note'),
    'conflict', 'and says why');
+sql('UPDATE event_cursors SET failures = 20, retry_at = shop_now()');
+wait_for(sub { sql_value('SELECT failures FROM event_cursors') == 21 },
+         'once more');
+cmp_ok(sql_value('SELECT extract(epoch FROM retry_at - shop_now())
+                    FROM event_cursors'), '>', 60,
+       'who failed often is asked again in minutes');
 sql("DELETE FROM toys WHERE name = 'stuck'");
 sql('UPDATE event_cursors SET retry_at = shop_now()');
 wait_for(sub { cursor() == last_seq() }, 'it works in the end');
@@ -130,6 +136,14 @@ is(counter('jobs_dead_total'), $dead + 1, 'which is counted');
 is_deeply([sql('SELECT kind, attempts, error FROM jobs')],
           [['toy.poison', 2, 'conflict']], 'after so many attempts, with why');
 is(effects('poison', 'x'), '', 'no attempt left anything');
+sql(q{INSERT INTO jobs (kind, attempts, max_attempts)
+      VALUES ('toy.poison', 20, 99)});
+wait_for(sub { rows('jobs WHERE attempts = 21 AND leased_until IS NULL') },
+         'one that has failed often fails');
+cmp_ok(sql_value(q{SELECT extract(epoch FROM run_at - shop_now())
+                     FROM jobs WHERE attempts = 21}), '>', 60,
+       'and is tried again in minutes');
+sql('DELETE FROM jobs WHERE attempts = 21');
 
 # A payload that is not of the kind fails before anything is done.
 sql(q{INSERT INTO jobs (kind, payload, max_attempts)
@@ -233,6 +247,26 @@ is(sql_value(q{SELECT next_at > shop_now() AND next_at - shop_now()
                       <= interval '1 day' FROM schedules
                 WHERE name = 'daily'}), 1, 'and tomorrow again');
 sql("DELETE FROM schedules WHERE name = 'daily'");
+
+# Two workers look while the first has it in hand: each five times a second.
+sql(q{INSERT INTO schedules (name, kind, payload, first_local, every, zone)
+      VALUES ('both', 'toy.count', '{"subject": "both", "n": 1}',
+              '2025-01-01 03:00', '1 day', 'UTC')});
+sql(q{CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+          PERFORM pg_sleep(1);
+          RETURN NEW;
+      END $$});
+sql(q{CREATE TRIGGER slowly BEFORE UPDATE ON schedules FOR EACH ROW
+      WHEN (NEW.last_at IS DISTINCT FROM OLD.last_at)
+      EXECUTE FUNCTION slowly()});
+sql(q{UPDATE schedules SET next_at = shop_now() WHERE name = 'both'});
+wait_for(sub { effects('job', 'both') ne '' }, 'it comes');
+wait_for(sub { !(sql_as('postgres', q{SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event = 'PgSleep'}))[0][0]
+    && !rows("jobs WHERE kind = 'toy.count'") }, 'nobody has it');
+is(effects('job', 'both'), '1', 'one of them makes the job');
+sql("DELETE FROM schedules WHERE name = 'both'");
+sql('DROP TRIGGER slowly ON schedules');
 
 for (['the hour that is skipped', '2025-03-30 00:00Z', '02:30',
       '2025-03-30 01:30:00'],

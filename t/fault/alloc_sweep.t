@@ -385,6 +385,7 @@ if (grep { $_ eq 'far' } @states) {
     ok($server->close, 'it ended well');
 }
 
+cmp_ok($total{hit}, '>', $total{turns} / 2, 'allocations were refused');
 sql('UPDATE event_relay SET last_seq = ?', $said + 3);
 diag(sprintf '%d routes, %d allocations, %d turns, of which %d refused %d; '
      . '%d retries; %s; seed %s', @total{qw(routes asked turns hit refused

@@ -116,6 +116,7 @@ SKIP: {
     }
     is(join(' ', grep { !/^(?:200|500|503|none)$/ } sort keys %got), '',
        'memory: each is served, refused or left');
+    ok((grep { $_ ne '200' } keys %got), 'memory: for some there was none');
     limit(as => $before);
     diag('memory: ' . join ', ', map { "$got{$_} times $_" } sort keys %got);
     heals('memory');

@@ -157,6 +157,7 @@ polled();
 my %idle = $idle->end;
 cmp_ok($idle{epoll_wait}, '<', 1000, 'it rests when nobody asks');
 
+cmp_ok($total{injected}, '>', 0, 'calls were made to fail');
 diag(sprintf '%d kinds of calls, %d in all; %d tries, %d injected; %s; seed %s',
      scalar(grep { $n{$_} } @calls), eval { my $sum = 0; $sum += $_
      for values %n; $sum }, @total{qw(tries injected)},

@@ -15,7 +15,10 @@ my $get = "GET /api/v1/store HTTP/1.1\r\nHost: x\r\n\r\n";
 # --- all coroutines are taken ---
 
 start_shop(workers => 1, http => 'shop_max_coroutines 16;');
+my $kept = '/api/v1/products';
 for my $round (1 .. 3) {
+    wait_for(sub { get($kept)->{headers}{'cache-status'} eq 'shop; hit' },
+             'a list is kept');
     get('/api/v1/store');
     pg_freeze();
     my $refused = status()->{counters}{coroutines_refused_total};
@@ -34,6 +37,7 @@ for my $round (1 .. 3) {
     is_problem(get($_), 503, 'overloaded') for '/healthz', '/api/openapi.json';
     is_problem(get('/api/v1/nothing'), 404, 'not_found');
     is(get('/shop-status')->{status}, 200, 'the counters need no coroutine');
+    is(get($kept)->{status}, 200, 'nor does what is kept');
     like(get('/metrics')->{body}, qr/^shop_coroutines 16$/m,
          'and tell of it');
 

@@ -82,6 +82,17 @@ for my $want (qw(miss hit)) {
 }
 is($line->{db_us}, 0, 'a hit asks nobody');
 
+# Microseconds: of one hit perhaps none.
+my $hits = $line->{cache_us};
+for (1 .. 50) {
+    my $id = "is-kept-$_";
+    request('GET', '/api/v1/categories',
+            headers => { 'x-request-id' => $id, authorization => undef });
+    $line = line_of($id);
+    $hits += $line->{cache_us} if $line->{cache} eq 'hit';
+}
+cmp_ok($hits, '>', 0, 'what is kept takes a little time to find');
+
 my $none = request('GET', '/shop-status')->{headers}{'x-request-id'};
 $line = line_of($none);
 is("$line->{route}$line->{us}$line->{caller}", '', 'no shop, no values');

@@ -83,6 +83,10 @@ for my $left (reverse 0 .. 2) {
 is_problem(get('/api/admin/v1/products'), 429, 'too_many_requests');
 as_key('products.read');
 is(get('/api/admin/v1/products')->{status}, 200, 'another key');
+is_problem(get("/api/admin/v1/products/export.$_"), 429, 'too_many_requests')
+    for qw(csv ndjson);
+is(get('/api/admin/v1/products')->{status}, 200,
+   'an export costs more than what is left for reads');
 
 # Keys that nobody has: after two the database is not asked any more.
 as_nobody();
