@@ -349,6 +349,7 @@ struct stmt {
     bool                   writes;      /* INSERT, UPDATE, DELETE, locking   */
     bool                   staff;       /* marked `-- staff`                 */
     bool                   by_caller;   /* uses :caller                      */
+    bool                   by_clock;    /* asks shop_now()                   */
     unsigned              *slot;        /* a number of its own, at start     */
 };
 
@@ -477,7 +478,9 @@ void enqueue(struct request *rq, const struct job_kind *kind,
 void enqueue_once(struct request *rq, const struct job_kind *kind,
                   const char *key, const char *payload, int64_t after);
 
-/* The answer is good for that long at most; INT_NONE says nothing. */
+/* The answer is good for that long at most; INT_NONE: until it is changed.
+ * What a statement made that asks shop_now() is kept only where this is
+ * said. */
 void valid_for(struct request *rq, int64_t seconds);
 
 

@@ -336,6 +336,7 @@ kept_fill(struct request *rq)
     }
     if (take_far(rq))
         return true;
+    rq->keep.by_clock = rq->keep.timed = false;
     rq->keep.born = cache_clock(&rq->shop->cache);
     if (!cache_far_now(&rq->shop->cache, &rq->keep.far))
         rq->keep.far.epoch = 0;
@@ -376,6 +377,19 @@ is_tagged(struct request *rq)
 }
 
 
+/* What depends on the time is wrong some time later, without any change. */
+static bool
+is_timed(struct request *rq)
+{
+    if (!rq->keep.by_clock || rq->keep.timed)
+        return true;
+
+    shop_log(rq->shop, SHOP_LOG_ERROR, "%s asks what time it is, and does not "
+             "say for how long its answer is good", rq->route->path);
+    return false;
+}
+
+
 /* What names no tag would never be known to be old. */
 void
 kept_store(struct request *rq)
@@ -386,7 +400,7 @@ kept_store(struct request *rq)
     struct buf          head;
 
     if (k->key.text == NULL || k->old_only || s->status != 200
-        || !is_tagged(rq))
+        || !is_tagged(rq) || !is_timed(rq))
         return;
 
     kept_gzip(rq);
@@ -450,6 +464,7 @@ valid_for(struct request *rq, int64_t seconds)
 {
     uint64_t until = shop_now_ms(rq->shop) + (uint64_t) seconds * 1000;
 
+    rq->keep.timed = true;
     if (seconds != INT_NONE && until < rq->keep.until_ms)
         rq->keep.until_ms = seconds > 0 ? until : 0;
 }

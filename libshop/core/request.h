@@ -60,6 +60,8 @@ struct keeping {
     struct cache_far  far;              /* the same for other machines       */
     uint64_t          settings_born;    /* of the settings that it follows   */
     uint64_t          until_ms;         /* UINT64_MAX: no bound              */
+    bool              by_clock;         /* a statement asked what time it is */
+    bool              timed;            /* valid_for() was called            */
     cache_tag_t       tags[CACHE_MAX_TAGS];
     size_t            n;                /* more than CACHE_MAX_TAGS: too many */
     struct cache_key  fill_key;         /* claimed                           */

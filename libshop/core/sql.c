@@ -147,6 +147,7 @@ sql_start(struct request *rq, struct query *q, const struct stmt *st,
     r->wait.wake = wake;
     r->wait.ctx = r;
     r->name = st->name;
+    rq->keep.by_clock |= st->by_clock;
     send(rq, st, &call, &r->wait);
     r->since_us = shop_env.mono_us();
 }

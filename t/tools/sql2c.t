@@ -84,6 +84,7 @@ for ('name = $1 AND id = $2::uuid AND $1', '$q$ :no; $q$', 'LANE_SLOW',
      '.name = "price_amount", .type = END_OF_SHAPE', '.staff = true',
      '.writes = true', '.name = "extra", .type = TEXT, .arg = 0',
      '.name = "caller", .type = UUID, .arg = ARG_CALLER', '.by_caller = true',
+     '.by_clock = true',
      'AND name = \001\001', '"name !id sort=up"', 'AND id = \001\002',
      'names_some[] = { "sort", NULL }')
 {

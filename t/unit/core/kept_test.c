@@ -13,6 +13,8 @@ int core_kept_tests(void);
 static unsigned  runs, tags;
 static bool      reads;                 /* a row first                       */
 static int64_t   bounds[2];             /* seconds                           */
+static bool      says;                  /* for how long it is good           */
+static unsigned  clock_slot;
 static size_t    bytes;                 /* of the answer                     */
 static char      text[CACHE_MAX_BODY + 2];
 
@@ -301,6 +303,61 @@ a_key_has_at_most_1024_bytes(void **state)
         get_as(*state, path, "miss");
         get_as(*state, path, key <= 1024 ? "hit" : "miss");
     }
+}
+
+
+static const struct stmt clock_select = {
+    .name = "clock_select", .text = "SELECT shop_now()", .by_clock = true,
+    .slot = &clock_slot,
+};
+
+
+static void
+show_by_clock(struct request *rq)
+{
+    struct query q;
+
+    sql_start(rq, &q, &clock_select, NULL, NULL);
+    tag(rq, "clock");
+    if (says)
+        valid_for(rq, INT_NONE);
+    reply_text(rq, 200, "text/plain", "noon", 4);
+}
+
+
+static void
+what_depends_on_the_time_says_for_how_long(void **state)
+{
+    toys.handler = show_by_clock;
+    says = false;
+    get_as(*state, "/unit/kept", "miss");
+    get_as(*state, "/unit/kept", "miss");
+    says = true;
+    get_as(*state, "/unit/kept", "miss");
+    get_as(*state, "/unit/kept", "hit");
+}
+
+
+static void
+show_caller(struct request *rq)
+{
+    tag(rq, "caller");
+    reply_text(rq, 200, "text/plain",
+               caller(rq)->kind == ANONYMOUS ? "nobody" : "you", 3);
+}
+
+
+/* It would be shown to others. */
+static void
+who_asks_for_the_caller_has_no_answer_to_keep(void **state)
+{
+    struct asked a = { 0 }, b = { 0 };
+
+    toys.handler = show_caller;
+    get(*state, &a);
+    assert_int_equal(a.status, 500);
+    get(*state, &b);
+    assert_int_equal(b.status, 500);
 }
 
 
@@ -789,6 +846,8 @@ core_kept_tests(void)
         WITH_KEPT(the_least_bound_holds),
         WITH_KEPT(each_language_and_encoding_has_its_own),
         WITH_KEPT(a_key_has_at_most_1024_bytes),
+        WITH_KEPT(what_depends_on_the_time_says_for_how_long),
+        WITH_KEPT(who_asks_for_the_caller_has_no_answer_to_keep),
         WITH_KEPT(nothing_is_kept_when_it_is_off),
         WITH_KEPT(who_has_it_is_told_so),
         WITH_KEPT(without_room_it_is_a_request),
