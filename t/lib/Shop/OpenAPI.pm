@@ -160,8 +160,9 @@ my %body = (
         { variant_id => $sample{variant},
           prices => [{ price => { amount => 1000, currency => 'EUR' },
                        min_quantity => 1000 }] } },
+    # Higher than all others, so that each is a change of the product's.
     "PATCH $admin/prices/{price}" => sub {
-        { price => { amount => 1 + $bodies, currency => 'EUR' } } },
+        { price => { amount => 1_000_000 + $bodies, currency => 'EUR' } } },
 );
 
 sub body_of {
