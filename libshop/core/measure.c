@@ -133,10 +133,15 @@ measure_end(struct shop *shop, unsigned route, shop_answer_t *a,
 static const char *
 id_shown(const struct request *rq, char text[ID_SHOWN + 1])
 {
-    shop_str_t id = rq->in->request_id;
-    size_t     n = id.len < ID_SHOWN ? id.len : ID_SHOWN;
+    shop_str_t id;
+    size_t     n;
 
-    if (n == 0 || (rq->coro == NULL && rq->in != &rq->own))
+    if (rq->coro == NULL && rq->in != &rq->own)
+        return "-";
+
+    id = rq->in->request_id;
+    n = id.len < ID_SHOWN ? id.len : ID_SHOWN;
+    if (n == 0)
         return "-";
 
     for (size_t i = 0; i < n; i++)

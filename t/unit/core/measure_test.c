@@ -108,6 +108,22 @@ so_is_what_nobody_waits_for_any_more(void **state)
 }
 
 
+/* Answered before it is told, and what the host lent is gone by then. */
+static void
+and_what_came_too_late(void **state)
+{
+    struct toyshop *t = *state;
+    struct asked    a;
+
+    begin(t, &a, "look-for-me");
+    clock_us += SLOW_US + 1;
+    pass(t, t->shop->conf.deadline_ms);
+    assert_problem(&a, 504, "deadline_exceeded");
+    assert_non_null(strstr(t->log, "given up after"));
+    assert_non_null(strstr(t->log, "request -"));
+}
+
+
 static void
 nought_is_never(void **state)
 {
@@ -197,6 +213,7 @@ core_measure_tests(void)
     const struct CMUnitTest tests[] = {
         WITH_CLOCK(what_takes_longer_is_told),
         WITH_CLOCK(so_is_what_nobody_waits_for_any_more),
+        WITH_CLOCK(and_what_came_too_late),
         WITH_CLOCK(nought_is_never),
         WITH_CLOCK(a_line_stays_one_whatever_the_id_is),
         WITH_CLOCK(it_is_not_said_a_thousand_times),

@@ -32,6 +32,9 @@ const struct domain *const domains[] = {
 static void    *(*real_alloc)(size_t size);
 static void     (*real_release)(void *p);
 static unsigned   allocs, fails_at, taken;
+static struct lent *lents;      /* of requests that are not answered         */
+
+static void take_back(struct lent *l);
 
 const struct field toy_body[] = {
     SHAPE(toy_body, "ToyBody"),
@@ -330,12 +333,42 @@ toyshop_down(void **state)
     toy_domain.settings_load = NULL;
     toys = (struct toys) { 0 };
     free(t);
+    while (lents != NULL)
+        take_back(lents);
 
     return 0;
 }
 
 
 /* --- asking -------------------------------------------------------------- */
+
+
+static struct lent *
+lend(const shop_request_t *in)
+{
+    struct lent *l = malloc(sizeof(*l));
+
+    if (l == NULL)
+        abort();
+    l->in = *in;
+    l->next = lents;
+    l->prev = &lents;
+    if (lents != NULL)
+        lents->prev = &l->next;
+    lents = l;
+
+    return l;
+}
+
+
+static void
+take_back(struct lent *l)
+{
+    *l->prev = l->next;
+    if (l->next != NULL)
+        l->next->prev = l->prev;
+    free(l);
+}
 
 
 static void *
@@ -367,6 +400,7 @@ respond(void *rq, const shop_answer_t *answer)
                                 h->name.data, (int) h->value.len,
                                 h->value.data);
     }
+    take_back(a->lent);
 }
 
 
@@ -402,7 +436,8 @@ ask(struct toyshop *t, struct asked *a, const char *method, const char *path,
         a->in.query = str(mark + 1);
     }
     a->in.body = str(body);
-    a->rc = shop_submit(t->shop, &a->in, &sink, a, &a->call);
+    a->lent = lend(&a->in);
+    a->rc = shop_submit(t->shop, &a->lent->in, &sink, a, &a->call);
 }
 
 

@@ -27,9 +27,17 @@ struct toyshop {
     char              log[1024];        /* the last line                     */
 };
 
+/* A request as a host lends it: gone with its answer. */
+struct lent {
+    struct lent     *next;
+    struct lent    **prev;
+    shop_request_t   in;
+};
+
 /* One request and what became of it. */
 struct asked {
     shop_request_t  in;
+    struct lent    *lent;
     shop_call_t    *call;
     int             rc;                 /* of shop_submit()                  */
     unsigned        answers;
