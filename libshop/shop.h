@@ -303,6 +303,11 @@ SHOP_API int shop_conf_check(const shop_conf_t *conf, char *error,
 /* Smallest shared memory for so many workers. */
 SHOP_API size_t shop_shm_min(unsigned workers);
 
+/* Whether so many workers more can use this memory; others may be using it,
+ * and nothing is written.  SHOP_E_CONF: it is laid out by another version, or
+ * for fewer workers; SHOP_E_BUSY: those that use it leave too little room. */
+SHOP_API int shop_shm_room(const void *shm, size_t size, unsigned workers);
+
 /* Open a shop: `conf`'s strings are copied, `ops` and `host` must outlive
  * it.  Connects lazily. */
 SHOP_API int shop_open(shop_t **out, const shop_conf_t *conf,

@@ -21,6 +21,35 @@ pool_of(ngx_shm_zone_t *zone)
 }
 
 
+/* A worker that cannot use the zone ends for good, while nginx ends those that
+ * could; so it is refused here, and the old ones go on. */
+static ngx_int_t
+has_room(ngx_shm_zone_t *zone, ngx_int_t workers)
+{
+    ngx_slab_pool_t  *pool = pool_of(zone);
+
+    switch (shop_shm_room(pool->start, pool->end - pool->start, workers)) {
+
+    case SHOP_OK:
+        return 1;
+
+    case SHOP_E_BUSY:
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                      "no room for %i worker processes more beside those of "
+                      "former configurations; let them end, see "
+                      "\"worker_shutdown_timeout\"", workers);
+        return 0;
+
+    default:
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                      "the memory of \"shop_cache_zone\" cannot be kept for "
+                      "%i worker processes; give it another size, so that it "
+                      "is made anew", workers);
+        return 0;
+    }
+}
+
+
 /* In the master, for a fresh zone and for one kept over a reload alike; old
  * workers may be using it right now, so nothing is written to it. The number
  * of workers is known only here, after the whole file was read. */
@@ -44,6 +73,10 @@ zone_init(ngx_shm_zone_t *zone, void *old)
                       "with %i worker processes, not %uzk",
                       least / 1024 + 1, ccf->worker_processes,
                       zone->shm.size / 1024);
+        return NGX_ERROR;
+    }
+
+    if (old != NULL && !has_room(zone, ccf->worker_processes)) {
         return NGX_ERROR;
     }
 

@@ -27,13 +27,18 @@ static const char *const counter_names[] = {
 };
 
 
-/* Four generations of workers and some programs beside them at once. */
+/* Four generations of workers and some programs beside them at once; more where
+ * they cost little, for the memory outlives a reload that has more workers. */
 static unsigned
-slots_for(unsigned workers)
+slots_for(unsigned workers, size_t size)
 {
-    unsigned n = 4 * workers + 16;
+    size_t n = 4 * workers + 16, cheap = size / 16 / sizeof(struct cache_slot);
 
-    return n < CACHE_SLOTS ? n : CACHE_SLOTS;
+    if (n < cheap) {
+        n = cheap;
+    }
+
+    return n < CACHE_SLOTS ? (unsigned) n : CACHE_SLOTS;
 }
 
 
@@ -54,7 +59,7 @@ size_t
 cache_size_min(unsigned workers)
 {
     /* One line more: the memory need not begin at one. */
-    return shards_offset(slots_for(workers)) + CACHE_SHARDS * SHARD_MIN
+    return shards_offset(slots_for(workers, 0)) + CACHE_SHARDS * SHARD_MIN
            + CACHE_LINE;
 }
 
@@ -69,7 +74,7 @@ lay_out(struct cache_map *map, size_t size, unsigned workers)
     }
 
     map->layout = CACHE_LAYOUT;
-    map->n_slots = slots_for(workers);
+    map->n_slots = slots_for(workers, size);
     map->size = size;
     atomic_store(&map->clock, 1);
 
@@ -95,6 +100,50 @@ view(struct cache *c, struct cache_map *map)
 }
 
 
+static const struct cache_map *
+map_at(const void *memory, size_t *size)
+{
+    size_t  skip = -(uintptr_t) memory % CACHE_LINE;
+
+    *size -= skip;
+
+    return (const void *) ((const char *) memory + skip);
+}
+
+
+static bool
+is_for(const struct cache_map *map, size_t size, unsigned workers)
+{
+    return map->magic == MAGIC && map->layout == CACHE_LAYOUT
+           && map->size == size && map->n_slots >= 2 * workers;
+}
+
+
+int
+cache_room(const void *memory, size_t size, unsigned workers)
+{
+    unsigned                 i, n = 0;
+    const struct cache_map  *map = map_at(memory, &size);
+    const struct cache_slot *slot = (const void *) (map + 1);
+
+    if (map->magic == 0) {
+        return SHOP_OK;
+    }
+
+    if (!is_for(map, size, workers)) {
+        return SHOP_E_CONF;
+    }
+
+    for (i = 0; i < map->n_slots; i++) {
+        uint64_t owner = atomic_load(&slot[i].owner);
+
+        n += owner == 0 || !shm_alive(owner);
+    }
+
+    return n < workers ? SHOP_E_BUSY : SHOP_OK;
+}
+
+
 /* That `fresh` is true in one process only, and that the others wait for it,
  * is the caller's care; there is no lock yet that could be taken. Two slots
  * per worker are demanded because a reload has two generations alive. */
@@ -102,26 +151,24 @@ int
 cache_attach(struct cache *c, void *memory, size_t size, int fresh,
              unsigned worker, unsigned workers)
 {
-    size_t             skip = -(uintptr_t) memory % CACHE_LINE;
-    struct cache_map  *map = (void *) ((char *) memory + skip);
+    size_t             whole = size;
+    struct cache_map  *map = (void *) (uintptr_t) map_at(memory, &size);
     unsigned           i;
     int                rc;
 
     if (workers == 0 || workers > WORKERS_MAX || worker >= workers
-        || size < cache_size_min(workers))
+        || whole < cache_size_min(workers))
     {
         return SHOP_E_CONF;
     }
 
     if (fresh) {
-        rc = lay_out(map, size - skip, workers);
+        rc = lay_out(map, size, workers);
         if (rc != SHOP_OK) {
             return rc;
         }
 
-    } else if (map->magic != MAGIC || map->layout != CACHE_LAYOUT
-               || map->size != size - skip || map->n_slots < 2 * workers)
-    {
+    } else if (!is_for(map, size, workers)) {
         return SHOP_E_CONF;
     }
 

@@ -67,6 +67,10 @@ bool cache_tag_known(cache_tag_t tag);
 
 size_t cache_size_min(unsigned workers);
 
+/* Could so many workers more attach to this memory, which others may be using?
+ * SHOP_E_CONF: not as it is laid out; SHOP_E_BUSY: others have its slots. */
+int cache_room(const void *memory, size_t size, unsigned workers);
+
 /* Attach to `memory`; `fresh` memory is zero and is laid out first.
  * SHOP_E_CONF when it is too small, was laid out by another version or for
  * too few workers, SHOP_E_IO when there is no randomness for the seed.  What

@@ -665,6 +665,13 @@ shop_shm_min(unsigned workers)
 }
 
 
+SHOP_API int
+shop_shm_room(const void *shm, size_t size, unsigned workers)
+{
+    return cache_room(shm, size, workers);
+}
+
+
 static int
 conf_wrong(char *error, size_t size, const char *sentence)
 {

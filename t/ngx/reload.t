@@ -2,7 +2,8 @@
 #
 # reload.t - keep-alive clients do not notice a reload, because the old
 # workers end their connections politely before they go; without that they
-# would, or this test could not tell.
+# would, or this test could not tell.  Another number of workers goes on with
+# the memory of the old ones, or nginx goes on as it was.
 
 use strict;
 use warnings;
@@ -60,5 +61,29 @@ for (1 .. 4) {
     $failed ||= failures($bare, 5);
 }
 cmp_ok($failed, '>', 0, 'without the drain some do');
+
+# --- another number of workers ----------------------------------------------
+
+my $shop = start_shop(workers => 1, http => 'shop_cache_zone 32m;');
+for my $n (12, 2) {
+    $shop->{workers} = $n;
+    reload();
+    is(get('/readyz')->{status}, 200, "$n workers use the memory of others");
+}
+
+# Workers that could not use it would end, and nginx would end the old ones.
+$shop = start_shop(workers => 1, http => 'shop_cache_zone 12m;');
+allow_log(qr/cannot be kept for 16 worker processes/);
+my @old = workers();
+$shop->{workers} = 16;
+write_file("$shop->{dir}/nginx.conf", Shop::Test::nginx_conf());
+signal_nginx('HUP');
+wait_for(sub { log_text() =~ /"shop_cache_zone" cannot be kept for 16 / },
+         'it says why it cannot');
+is(get('/readyz')->{status}, 200, 'and goes on');
+is(join(' ', workers()), "@old", 'with the worker that there was');
+$shop->{http} = 'shop_cache_zone 13m;';
+reload();
+is(get('/readyz')->{status}, 200, 'another size is made anew');
 
 done();

@@ -31,6 +31,7 @@ refuses_memory_it_cannot_use(void **state)
     struct fixture  *f = *state;
     struct cache     c;
     char            *m = f->memory;
+    unsigned         n = f->cache.n_slots;
     int            (*random)(void *, size_t) = shop_env.random;
 
     assert_int_equal(cache_attach(&c, m, cache_size_min(2) - 1, 1, 0, 2),
@@ -42,9 +43,9 @@ refuses_memory_it_cannot_use(void **state)
     assert_int_equal(cache_attach(&c, m, FIXTURE_SIZE - 64, 0, 0, 2),
                      SHOP_E_CONF);
 
-    /* Laid out for 24 slots: enough for 12 workers. */
-    assert_int_equal(cache_attach(&c, m, FIXTURE_SIZE, 0, 0, 12), SHOP_OK);
-    assert_int_equal(cache_attach(&c, m, FIXTURE_SIZE, 0, 0, 13),
+    /* Two slots for each worker. */
+    assert_int_equal(cache_attach(&c, m, FIXTURE_SIZE, 0, 0, n / 2), SHOP_OK);
+    assert_int_equal(cache_attach(&c, m, FIXTURE_SIZE, 0, 0, n / 2 + 1),
                      SHOP_E_CONF);
 
     f->cache.map->layout++;
@@ -72,6 +73,50 @@ works_in_the_smallest_memory_at_any_address(void **state)
     assert_true((char *) c.shards + CACHE_SHARDS * c.shard_size
                 <= memory + 8 + size);
     assert_int_equal(cache_check(&c, error, sizeof(error)), 0);
+    free(memory);
+}
+
+
+static void
+has_room_for_so_many_workers_more(void **state)
+{
+    struct cache  c, more[CACHE_SLOTS];
+    size_t        size = cache_size_min(1);
+    char         *memory = calloc(1, size);
+    unsigned      i, n;
+
+    (void) state;
+    assert_int_equal(cache_room(memory, size, 1), SHOP_OK);
+    assert_int_equal(cache_attach(&c, memory, size, 1, 0, 1), SHOP_OK);
+    n = c.n_slots;
+    assert_int_equal(cache_room(memory, size, n / 2), SHOP_OK);
+    assert_int_equal(cache_room(memory, size, n / 2 + 1), SHOP_E_CONF);
+    assert_int_equal(cache_attach(&c, memory, size, 0, 0, n / 2 + 1),
+                     SHOP_E_CONF);
+    assert_int_equal(cache_room(memory, size - 64, 1), SHOP_E_CONF);
+
+    for (i = 0; i < n - 1; i++) {
+        more[i] = c;
+        assert_int_equal(cache_adopt(&more[i]), SHOP_OK);
+    }
+
+    assert_int_equal(cache_room(memory, size, 1), SHOP_OK);
+    assert_int_equal(cache_room(memory, size, 2), SHOP_E_BUSY);
+    free(memory);
+}
+
+
+static void
+where_there_is_memory_there_are_more_slots(void **state)
+{
+    struct cache  c;
+    size_t        size = 64 << 20;
+    char         *memory = calloc(1, size);
+
+    (void) state;
+    assert_int_equal(cache_attach(&c, memory, size, 1, 0, 1), SHOP_OK);
+    assert_int_equal(cache_room(memory, size, 59), SHOP_OK);
+    assert_true(c.n_slots * sizeof(struct cache_slot) <= size / 16);
     free(memory);
 }
 
@@ -146,7 +191,7 @@ static void
 leaving_gives_the_slot_back(void **state)
 {
     struct fixture  *f = *state;
-    struct cache     more[30];
+    struct cache     more[CACHE_SLOTS];
     unsigned         i, n = f->cache.n_slots;
 
     for (i = 1; i < n; i++) {
@@ -510,6 +555,8 @@ core_cache_tests(void)
     const struct CMUnitTest tests[] = {
         WITH_CACHE(refuses_memory_it_cannot_use),
         cmocka_unit_test(works_in_the_smallest_memory_at_any_address),
+        cmocka_unit_test(has_room_for_so_many_workers_more),
+        cmocka_unit_test(where_there_is_memory_there_are_more_slots),
         WITH_CACHE(counters_outlive_their_process),
         WITH_CACHE(a_slot_is_its_owners_while_it_lives),
         WITH_CACHE(leaving_gives_the_slot_back),
