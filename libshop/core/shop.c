@@ -307,8 +307,15 @@ request_answer(struct request *rq)
 }
 
 
-/* Between COMMIT and its outcome nobody can say that nothing was done.  Who
- * finds no old answer in the place of one that is late has the rest of his
+/* Between COMMIT and its outcome nobody can say that nothing was done. */
+static bool
+is_open(const struct request *rq)
+{
+    return rq->tx.committing && !rq->tx.rolling;
+}
+
+
+/* Who finds no old answer in the place of one that is late has the rest of his
  * time; see patience_ms(). */
 static void
 deadline_fired(shop_timer_t *t)
@@ -317,7 +324,7 @@ deadline_fired(shop_timer_t *t)
     struct shop    *shop = rq->shop;
     uint64_t        now = shop_now_ms(shop);
 
-    if (rq->tx.committing && !rq->tx.rolling) {
+    if (is_open(rq)) {
         request_stop(rq, &outcome_unknown);
     } else if (kept_serve_old(rq)) {
         request_answer(rq);
@@ -840,7 +847,8 @@ shop_close(shop_t *shop)
     background_close(&shop->background);
     hub_close(&shop->hub, shop);
     while (shop->live != NULL)
-        request_stop(shop->live, &shutting_down);
+        request_stop(shop->live, is_open(shop->live) ? &outcome_unknown
+                                                     : &shutting_down);
     hub_done(&shop->hub);
     shop->ops->timer_del(shop->host, &shop->trim);
 

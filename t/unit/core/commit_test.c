@@ -86,6 +86,22 @@ nobody_is_told_before_the_outcome(void **state)
 
 
 static void
+who_stops_before_the_outcome_does_not_know(void **state)
+{
+    struct toyshop *t = *state;
+    struct asked    open = { 0 }, begun = { 0 };
+
+    touched = 0;
+    go_to_commit(t, &open);
+    begin(t, &begun);
+    shop_close(t->shop);
+    t->shop = NULL;
+    assert_problem(&open, 503, "outcome_unknown");
+    assert_problem(&begun, 503, "shutting_down");
+}
+
+
+static void
 tags_are_held_until_the_outcome(void **state)
 {
     struct toyshop *t = *state;
@@ -527,6 +543,7 @@ core_commit_tests(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_TOYSHOP(nobody_is_told_before_the_outcome),
+        WITH_TOYSHOP(who_stops_before_the_outcome_does_not_know),
         WITH_TOYSHOP(tags_are_held_until_the_outcome),
         WITH_TOYSHOP(too_many_tags_hold_everything),
         WITH_TOYSHOP(a_refused_commit_lets_go_too),
