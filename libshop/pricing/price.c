@@ -50,7 +50,8 @@ surroundings_hold(struct request *rq, struct uuids lists, uuid variant)
 }
 
 
-/* Whose it is never changes, so it is read before anything is locked. */
+/* Whose it is never changes, so it is read before anything is locked; one that
+ * was never meant may be deleted meanwhile. */
 struct price *
 price_hold(struct request *rq, uuid id)
 {
@@ -61,7 +62,11 @@ price_hold(struct request *rq, uuid id)
     surroundings_hold(rq, (struct uuids) { 1, &p->price_list_id },
                       p->variant_id);
 
-    return sql_price_hold(rq, id);
+    p = sql_price_hold(rq, id);
+    if (p == NULL)
+        fail(rq, &not_found);
+
+    return p;
 }
 
 

@@ -9,6 +9,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Shop::Test;
+use Shop::Toy qw(ask answer_to all_waiting);
 
 my $admin = '/api/admin/v1';
 my $lists = "$admin/price-lists";
@@ -189,6 +190,24 @@ is_deeply(shown(), [1100, 'default'], 'and is not shown');
 is_problem(post("$prices/$off->{id}/end", undef), 409, 'price_not_current');
 is_problem(post("$prices/price_00000000010000000000000001/end", undef), 404,
            'not_found');
+
+# One that was never meant is deleted while somebody changes it.
+my $token = as_key(qw(products.read products.write prices.read prices.write));
+for my $change ([ 'PATCH', '', { price => euro(1) } ], [ 'POST', '/end' ]) {
+    my ($method, $end, $body) = @$change;
+    my $wrong = ok_json(post($prices, { variant_id => $variant, prices => [
+        { price => euro(9), min_quantity => 77 }] }), 201)->{prices}[0];
+    my ($worker) = workers();
+
+    sql('BEGIN');
+    sql('DELETE FROM prices WHERE min_quantity = 77');
+    my $conn = ask($method, "$prices/$wrong->{id}$end", $body,
+                   'if-match' => '*', authorization => "Bearer $token");
+    all_waiting(1);
+    sql('COMMIT');
+    is_problem(answer_to($conn), 404, 'not_found');
+    is((workers())[0], $worker, "the worker that was asked to $method lives");
+}
 
 # What has ended is history; the next price follows it.
 ok_json(post("$at/end", undef), 200);
