@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <zlib.h>
 
+#include "core/problem.h"
 #include "core/request.h"
 
 #define WORTH_IT  1024          /* bytes; below it a packet is one packet    */
@@ -110,18 +111,23 @@ kept_gzip(struct request *rq)
 {
     struct staged   *s = &rq->answer;
     struct packing  *p;
+    const char      *etag;
 
     if (!rq->keep.gzip)
         return;
     if (s->len < WORTH_IT || s->len > CACHE_MAX_BODY)
         return;
 
+    etag = answer_etag(rq);
+    if (etag == NULL)
+        fail(rq, &out_of_memory);
+
     p = alloc(rq, sizeof(*p));
     *p = (struct packing) { s->body, s->len, alloc(rq, s->len), s->len, 0 };
     if (!offload_try(rq, pack, p) || p->n_out == 0)
         return;                 /* the plain answer is as true              */
 
-    s->etag = etag_packed(rq, answer_etag(rq));
+    s->etag = etag_packed(rq, etag);
     s->body = p->out;
     s->len = p->n_out;
     header(rq, "Content-Encoding", "gzip");
