@@ -131,6 +131,9 @@ struct cache_poll {
     uint64_t  system_id;        /* which database; the poller's to choose    */
     uint64_t  epoch;            /* of its ids; see cache_far.c               */
     uint64_t  changes;          /* rows seen                                 */
+    uint64_t  seen_xmin;        /* transactions below it had ended ...       */
+    uint64_t  seen_ms;          /* ... then, on the loop's clock             */
+    uint64_t  trim_xmin;        /* those below it, ten minutes ago; 0: none  */
 };
 void cache_poll_get(const struct cache *c, struct cache_poll *out);
 void cache_poll_set(struct cache *c, const struct cache_poll *in);

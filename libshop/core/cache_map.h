@@ -25,7 +25,7 @@
 #define CACHE_WAYS      8       /* entries in a bucket of the index          */
 #define LIMIT_SETS      8192
 #define LIMIT_WAYS      8       /* of 8 bytes: a line                        */
-#define CACHE_LAYOUT    3       /* counts up with every change of this file  */
+#define CACHE_LAYOUT    4       /* counts up with every change of this file  */
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics must be lock-free");
 

@@ -28,6 +28,7 @@
 #define LEASE_MS      800
 #define ANSWER_MS     2000
 #define AWAY_MS       480000    /* rows are trimmed at ten minutes           */
+#define SEEN_MS       600000    /* for so long, by all: it may be trimmed    */
 #define TRIM_EVERY    300       /* polls; a minute                           */
 #define TRIM_ROWS     5000      /* at most in one go                         */
 
@@ -45,11 +46,16 @@ static const char ask_text[] =
     "    ON c.xid >= pg_snapshot_xmin($1::pg_snapshot)"
     "   AND NOT pg_visible_in_snapshot(c.xid, $1::pg_snapshot)";
 
+/* A row may be as old as its transaction and yet be new to all: those go that
+ * everybody could see for ten minutes. */
+const char poll_trim[] =
+    "DELETE FROM cache_change WHERE ctid = ANY (ARRAY("
+    "SELECT ctid FROM cache_change WHERE xid < $1::xid8"
+    " AND at < clock_timestamp() - interval '10 minutes' LIMIT 5000))";
+
 /* What no longer serves anybody, in portions of TRIM_ROWS. */
 static const char *const trims[] = {
-    "DELETE FROM cache_change WHERE ctid = ANY (ARRAY("
-    "SELECT ctid FROM cache_change"
-    " WHERE at < clock_timestamp() - interval '10 minutes' LIMIT 5000))",
+    poll_trim,
     "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY("
     "SELECT ctid FROM idempotency_keys"
     " WHERE created_at < shop_now() - interval '24 hours' LIMIT 5000))",
@@ -154,7 +160,7 @@ xmax_of(const char *snapshot)
 
 /* What the poll tells goes to the tags, and to what others' answers are
  * measured by: that first (cache_far.c). */
-static void
+static bool
 change(struct poller *p, const PGresult *res, const char *snapshot)
 {
     struct cache *c = &p->shop->cache;
@@ -169,6 +175,24 @@ change(struct poller *p, const PGresult *res, const char *snapshot)
     }
     bump_rows(c, res);
     p->epoch = epoch;
+
+    return lapsed;
+}
+
+
+/* Ids that begin again say nothing of those that were. */
+static void
+horizon_move(struct poller *p, struct cache_poll *s, bool lapsed)
+{
+    uint64_t now = shop_now_ms(p->shop);
+
+    if (lapsed || now - s->seen_ms >= SEEN_MS) {
+        s->trim_xmin = lapsed ? 0 : s->seen_xmin;
+        s->seen_xmin = s->xmin;
+        s->seen_ms = now;
+    }
+    snprintf(p->horizon, sizeof(p->horizon), "%llu",
+             (unsigned long long) s->trim_xmin);
 }
 
 
@@ -178,14 +202,15 @@ renew(struct poller *p, const PGresult *res)
     struct cache      *c = &p->shop->cache;
     const char        *snapshot = PQgetvalue(res, 0, 0);
     struct cache_poll  shared;
+    bool               lapsed = change(p, res, snapshot);
 
-    change(p, res, snapshot);
     remember(p, snapshot);
     p->answered_ms = shop_now_ms(p->shop);
     cache_far_polled(c, p->xmin);
 
     cache_poll_get(c, &shared);
     shared.xmin = p->xmin;
+    horizon_move(p, &shared, lapsed);
     shared.system_id = p->database;
     shared.epoch = p->epoch;
     shared.polls++;
@@ -249,6 +274,11 @@ trim(struct poller *p)
         return;
 
     call.text = trims[p->trims];
+    if (call.text == poll_trim) {
+        p->horizons[0] = p->horizon;
+        call.values = p->horizons;
+        call.n_values = 1;
+    }
     send(p, &call, trimmed);
 }
 

@@ -20,8 +20,13 @@ struct poller {
     uint64_t         answered_ms;
     uint64_t         polls;
     unsigned         trims;             /* done of this minute's             */
+    char             horizon[24];       /* what may be trimmed; "0": nothing */
+    const char      *horizons[1];
     unsigned         slot;
 };
+
+/* Deletes what no machine will ask for any more; $1: the horizon. */
+extern const char poll_trim[];
 
 void poll_open(struct poller *p, struct shop *shop);
 void poll_close(struct poller *p);

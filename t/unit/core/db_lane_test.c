@@ -490,6 +490,32 @@ a_slow_one_forgotten_is_prepared_anew(void **state)
 }
 
 
+/* What became visible a moment ago may be as old as its transaction. */
+static void
+what_all_have_seen_is_trimmed(void **state)
+{
+    struct fixture *f = fixture(state);
+    const char     *horizon;
+    PGresult       *now, *left;
+
+    say(f->aside, "TRUNCATE cache_change");
+    say(f->aside, "INSERT INTO cache_change (tag, at) VALUES"
+                  " ('old', now() - interval '11 minutes'),"
+                  " ('young', now() - interval '9 minutes')");
+    now = PQexec(f->aside, "SELECT pg_snapshot_xmax(pg_current_snapshot())");
+    say(f->aside, "INSERT INTO cache_change (tag, at) VALUES"
+                  " ('late', now() - interval '11 minutes')");
+    horizon = PQgetvalue(now, 0, 0);
+    PQclear(PQexecParams(f->aside, poll_trim, 1, NULL, &horizon, NULL, NULL,
+                         0));
+    left = PQexec(f->aside, "SELECT string_agg(tag, ' ' ORDER BY tag)"
+                            " FROM cache_change");
+    assert_string_equal(PQgetvalue(left, 0, 0), "late young");
+    PQclear(left);
+    PQclear(now);
+}
+
+
 #define WITH_DATABASE(test)                                                   \
     cmocka_unit_test_setup_teardown(test, set_up, fixture_tear_down)
 
@@ -512,6 +538,7 @@ core_db_lane_tests(void)
         WITH_DATABASE(what_is_not_supported_ends_no_connection),
         WITH_DATABASE(a_read_forgotten_is_prepared_anew),
         WITH_DATABASE(a_slow_one_forgotten_is_prepared_anew),
+        WITH_DATABASE(what_all_have_seen_is_trimmed),
     };
 
     return cmocka_run_group_tests_name("core_db_lane", tests, NULL, NULL);

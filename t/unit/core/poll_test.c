@@ -433,6 +433,28 @@ full_portions_are_followed_by_another(void **state)
 }
 
 
+/* Of a transaction that was open for an hour the rows are an hour old. */
+static void
+nothing_goes_that_not_all_have_seen(void **state)
+{
+    struct toyshop *t = *state;
+    const char     *horizon = poller(t)->horizon;
+    unsigned        n;
+
+    for (n = 0; strcmp(horizon, "0") == 0; n++) {
+        say_poll(t, "20:20:", "", 0);
+        while (owed(t)[0] == 'D')
+            say_done(t, "DELETE", "DELETE 0");
+        pass(t, 200);
+    }
+    assert_in_range(n, 9 * 60 * 5, 10 * 60 * 5);
+    assert_string_equal(horizon, "10");
+
+    say_poll(t, "5:5:", "", 0);         /* ids begin again */
+    assert_string_equal(horizon, "0");
+}
+
+
 #define AT_FIRST(f)                                                           \
     cmocka_unit_test_setup_teardown(f, toyshop_up_first, toyshop_down)
 
@@ -457,6 +479,7 @@ core_poll_tests(void)
         WITH_POLLER(the_next_poller_goes_on),
         WITH_POLLER(of_another_database_it_begins_anew),
         AT_FIRST(full_portions_are_followed_by_another),
+        WITH_POLLER(nothing_goes_that_not_all_have_seen),
     };
 
     return cmocka_run_group_tests_name("core_poll", tests, NULL, NULL);
