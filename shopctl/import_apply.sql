@@ -82,10 +82,14 @@ UPDATE variants v
   FROM import_variant_gone g
  WHERE v.id = g.id AND v.status = 'active';
 
--- A SKU that moves to another variant is let go of before it is taken.
+-- A SKU that moves to another variant of the file is let go of before it is
+-- taken. One that somebody else was given meanwhile is his: what was planned
+-- cannot be done then, and is planned anew.
 UPDATE variants v SET sku = NULL
   FROM import_variant_want w
- WHERE v.sku = w.sku AND v.id <> w.id;
+ WHERE v.sku = w.sku AND v.id <> w.id
+   AND EXISTS (SELECT FROM import_product p
+                WHERE p.id = v.product_id AND p.has_parts);
 
 UPDATE variants v
    SET sku = w.sku, barcode = w.barcode, status = 'active',

@@ -631,11 +631,25 @@ $holder->do("INSERT INTO products (handle, status, published_at)
              VALUES ('race', 'active', now())");
 $pid = held_up();
 $holder->commit;
-$holder->disconnect;
 waitpid $pid, 0;
 $unseen = 1;
 is($? . slurp("$dir/err"), '0', 'a product that another made meanwhile');
 is(product('race')->{variants}[0]{price}{amount}, 100, 'gets what it lacks');
+
+# Somebody else gives the SKU to a product that the file does not have.
+file("$short,Image Src\nwants,Wants,WANTED,1,https://example.com/w.png\n");
+$holder->begin_work;
+$holder->do('LOCK TABLE media IN SHARE ROW EXCLUSIVE MODE');
+$pid = held_up();
+$holder->do("UPDATE variants SET sku = 'WANTED' WHERE sku = 'RACE'");
+$holder->commit;
+$holder->disconnect;
+waitpid $pid, 0;
+is($? >> 8, 4, 'a SKU that another got meanwhile is his');
+like(slurp("$dir/err"), qr/"WANTED" is a variant of the product "race" already/,
+     'as the next plan finds');
+is(sql_value("SELECT count(*) FROM variants WHERE sku = 'WANTED'"), 1,
+   'and stays so');
 
 # A bar where somebody can see it: standard error is a terminal here.
 file("$short\nbar,Bar,,1\n");
