@@ -8,6 +8,8 @@
  */
 #include <strings.h>
 
+#include <ctype.h>
+
 #include "core/problem.h"
 #include "core/request.h"
 #include "core/text.h"
@@ -151,14 +153,34 @@ fail_query(struct request *rq, const struct problem *p, const char *parameter)
 /* --- If-Match ------------------------------------------------------------ */
 
 
+/* Is this tag the version, alone or with a hash of what was shown? */
+static bool
+names_version(const char *at, const char *end, const char *etag)
+{
+    size_t n = strlen(etag) - 1;
+
+    if ((size_t) (end - at) <= n || memcmp(at, etag, n) != 0)
+        return false;
+
+    at += n;
+    if (*at == '-') {
+        do {
+            at++;
+        } while (at < end && isxdigit((unsigned char) *at));
+    }
+
+    return at < end && *at == '"'
+           && (at + 1 == end || strchr(", \t", at[1]) != NULL);
+}
+
+
 /* One of a list of entity tags.  RFC 9110 has them compared strongly, where W/
- * is never equal; but our tag is the version of the object, not of its bytes,
- * and it is nginx that makes it W/ when it compresses an answer.  What a
- * browser then sends back names the version no less exactly. */
+ * is never equal; but what counts of our tag is the version of the object, not
+ * its bytes, and it is nginx that makes it W/ when it compresses an answer.
+ * What a browser then sends back names the version no less exactly. */
 static bool
 etag_listed(shop_str_t list, const char *etag)
 {
-    size_t      n = strlen(etag);
     const char *at = list.data, *end = list.data + list.len;
 
     while (at != NULL && at < end) {
@@ -166,8 +188,7 @@ etag_listed(shop_str_t list, const char *etag)
             at++;
         if (end - at > 2 && memcmp(at, "W/", 2) == 0)
             at += 2;
-        if ((size_t) (end - at) >= n && memcmp(at, etag, n) == 0
-            && (at + n == end || strchr(", \t", at[n]) != NULL))
+        if (names_version(at, end, etag))
             return true;
         at = memchr(at, ',', (size_t) (end - at));
     }
@@ -180,6 +201,7 @@ void
 etag_version(struct request *rq, int64_t version)
 {
     rq->answer.etag = text_of(rq, "\"v%lld\"", (long long) version);
+    rq->answer.versioned = true;
 }
 
 

@@ -412,7 +412,8 @@ extern const struct problem conflict;           /* 409 */
 extern const struct problem wrong_body;         /* 422, with faults */
 
 /* If-Match against the version of what was read: 412 when it differs.  The
- * answer's ETag is set to it: etag_version(). */
+ * answer's ETag is set to it: etag_version().  That of a GET has a hash of what
+ * is shown behind it, which If-Match does not look at. */
 void check_version(struct request *rq, int64_t version);
 
 void *alloc(struct request *rq, size_t size);   /* zeroed, attempt's arena   */

@@ -297,31 +297,48 @@ hex(char *out, uint64_t n, unsigned digits)
 }
 
 
-/* An object has the version for its ETag, all else its bytes. */
+/* Its bytes, and before them the version of an object: what it shows of others
+ * and of the time changes without it. */
+static const char *
+etag_bytes(struct request *rq)
+{
+    const struct staged *s = &rq->answer;
+    size_t               n = s->etag == NULL ? 1 : strlen(s->etag);
+    char                *etag = arena_alloc(&rq->attempt, n + 40), *at;
+    uint64_t             h[2];
+
+    if (etag == NULL)
+        return NULL;
+
+    at = etag;
+    *at++ = '"';
+    if (s->etag != NULL) {
+        at = mempcpy(at, s->etag + 1, n - 2);
+        *at++ = '-';
+    }
+    hash128(&hash_fixed, s->body, s->len, h);
+    hex(at, h[0], 16);
+    hex(at + 16, h[1] >> 32, 8);
+    memcpy(at + 24, "\"", 2);
+
+    return etag;
+}
+
+
+/* Who changes an object is told its version alone, as good for If-Match. */
 const char *
 answer_etag(struct request *rq)
 {
-    struct staged *s = &rq->answer;
-    char          *etag;
-    uint64_t       h[2];
+    const struct staged *s = &rq->answer;
 
-    if (s->etag != NULL)
+    if (s->etag != NULL && !s->versioned)
         return s->etag;
     if (s->status != 200 || s->file != NULL || rq->route == NULL
         || rq->route->method != GET
         || (rq->route->flags & (NO_DB | STREAM)))
-        return NULL;
+        return s->etag;
 
-    etag = arena_alloc(&rq->attempt, 40);
-    if (etag == NULL)
-        return NULL;
-    hash128(&hash_fixed, s->body, s->len, h);
-    etag[0] = '"';
-    hex(etag + 1, h[0], 16);
-    hex(etag + 17, h[1] >> 32, 8);
-    memcpy(etag + 25, "\"", 2);
-
-    return etag;
+    return etag_bytes(rq);
 }
 
 

@@ -48,6 +48,7 @@ struct staged {
     size_t         n_headers;
     shop_header_t  headers[HEADERS_MAX];
     const char    *etag;                /* quoted, or NULL                   */
+    bool           versioned;           /* which is an object's version      */
     const char    *location;            /* of what was made, or NULL         */
     const char    *file;                /* instead of the body, or NULL      */
     bool           finished;            /* has the headers of all answers    */

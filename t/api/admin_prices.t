@@ -191,6 +191,25 @@ is_problem(post("$prices/$off->{id}/end", undef), 409, 'price_not_current');
 is_problem(post("$prices/price_00000000010000000000000001/end", undef), 404,
            'not_found');
 
+# Its version says nothing of the time: what was to come is there.
+my $soon = ok_json(post($prices, { variant_id => $variant, prices => [
+    { price => euro(7), min_quantity => 55,
+      valid_from => '2100-01-01T00:00:00Z' }] }), 201)->{prices}[0];
+my $seen = get("$prices/$soon->{id}");
+ok(!$seen->{json}{current}, 'a price of the future');
+like($seen->{headers}{etag}, qr/^"v1-[0-9a-f]{24}"$/, 'its version, and more');
+my @known = ('If-None-Match' => $seen->{headers}{etag});
+is(get("$prices/$soon->{id}", @known)->{status}, 304, 'not modified');
+sql("UPDATE prices SET valid = tstzrange(now(), NULL) WHERE min_quantity = 55");
+$seen = get("$prices/$soon->{id}", @known);
+is("$seen->{status} $seen->{json}{current}", '200 1', 'it is current now');
+is(patch("$prices/$soon->{id}", { price => euro(6) },
+         'If-Match' => "\"v7-0\", $seen->{headers}{etag}")->{status}, 200,
+   'what a GET says is good for If-Match');
+is_problem(patch("$prices/$soon->{id}", { price => euro(5) },
+                 'If-Match' => $seen->{headers}{etag}), 412,
+           'version_mismatch');
+
 # One that was never meant is deleted while somebody changes it.
 my $token = as_key(qw(products.read products.write prices.read prices.write));
 for my $change ([ 'PATCH', '', { price => euro(1) } ], [ 'POST', '/end' ]) {

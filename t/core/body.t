@@ -71,10 +71,11 @@ is_problem(post('/api/v1/toys', '[]'), 422, 'wrong_body', '');
 # before the tag of what it compresses.
 is_problem(patch($path, { note => 'y' }), 428, 'if_match_required');
 my $etag = get($path)->{headers}{etag};
-my ($version) = $etag =~ /^"v(\d+)"$/;
+my ($version) = $etag =~ /^"v(\d+)-[0-9a-f]{24}"$/;
 ok($version, "the version is in the ETag: $etag");
-for ('"v0"', 'W/"v0"', "\"x$etag", substr($etag, 0, -1), "w/$etag",
-     "W/W/$etag", 'W/', "$etag-gz", '"*"', 'v1')
+for ('"v0"', "\"v${version}0\"", "\"v$version-x\"", 'W/"v0"', "\"x$etag",
+     substr($etag, 0, -1), "w/$etag", "W/W/$etag", 'W/', "$etag-gz", '"*"',
+     'v1')
 {
     is_problem(change({ note => 'y' }, $_), 412, 'version_mismatch');
 }
