@@ -76,12 +76,20 @@ request_tx(struct request *rq)
 }
 
 
+/* Without memory the connection goes, and whoever waits for one is run. */
+static void
+roll_back(void *tx)
+{
+    db_tx_rollback(tx);
+}
+
+
 /* Not left to the end of the request: PostgreSQL keeps the locks until then,
  * and whoever asks next would meet them. */
 void
 rollback(struct request *rq)
 {
-    db_tx_rollback(&rq->tx);
+    request_on_loop(rq, roll_back, &rq->tx);
     while (rq->tx.rolling && rq->tx.conn != NULL)
         request_wait_db(rq);
 }

@@ -279,6 +279,28 @@ a_serialization_failure_runs_again(void **state)
 }
 
 
+/* Then the connection goes, and who waited has another: within the coroutine
+ * of the first he could not be run. */
+static void
+no_memory_to_roll_back_is_the_loops_affair(void **state)
+{
+    struct toyshop *t = *state;
+    struct asked    a = { 0 }, b = { 0 };
+
+    touched = 0;
+    begin(t, &a);
+    say_begun(t);
+    ask(t, &b, "POST", "/unit/tx", NULL);
+    assert_int_equal(counted(t, COUNT_TX_WAITING), 1);
+    memory_fails_at(1);
+    say_error(t, "UPDATE", "40001", "");
+    memory_fails_at(0);
+    assert_int_equal(counted(t, COUNT_TX_WAITING), 0);
+    assert_problem(&b, 503, "overloaded");
+    assert_int_equal(a.answers, 1);
+}
+
+
 static void
 a_third_failure_is_the_last(void **state)
 {
@@ -553,6 +575,7 @@ core_commit_tests(void)
         WITH_TOYSHOP(a_deadline_before_commit_says_so),
         WITH_TOYSHOP(a_deadline_in_the_queue_gives_the_place_up),
         WITH_TOYSHOP(a_serialization_failure_runs_again),
+        WITH_TOYSHOP(no_memory_to_roll_back_is_the_loops_affair),
         WITH_TOYSHOP(a_third_failure_is_the_last),
         WITH_TOYSHOP(a_deadline_while_it_rolls_back_ends_it),
         WITH_TOYSHOP(nor_does_it_then_doubt_a_refused_commit),
