@@ -39,6 +39,8 @@ struct relay {
     int64_t        seq;                 /* where it stood                    */
     int64_t        failures;
     int64_t        moved;               /* events that the step dealt with   */
+    int64_t        at;                  /* so many went well before it       */
+    int64_t        most;                /* no more than these; 0: any        */
     bool           worked;              /* this round found something        */
     const char    *error;
     char           id[64];              /* of whose request the event is     */

@@ -162,8 +162,17 @@ hand_over(struct request *rq, const struct subscriber *s,
 }
 
 
-/* Behind a failure one at a time, so that those before the one that fails are
- * not done again and again. */
+/* Those before one that has just failed, and behind a failure one at a time. */
+static int64_t
+how_many(const struct relay *r)
+{
+    if (r->most > 0)
+        return r->most;
+
+    return r->failures > 0 ? 1 : DELIVER_MOST;
+}
+
+
 static void
 deliver(struct request *rq)
 {
@@ -173,7 +182,7 @@ deliver(struct request *rq)
     const struct event        *e;
     size_t                     n;
 
-    r->moved = 0;
+    r->moved = r->at = 0;
     rq->own.request_id.len = 0;
     reply_none(rq);
     cursor = sql_cursor_lock(rq, s->name);
@@ -182,10 +191,12 @@ deliver(struct request *rq)
 
     r->seq = cursor->seq;
     r->failures = cursor->failures;
-    e = sql_events_after(rq, cursor->seq,
-                         cursor->failures > 0 ? 1 : DELIVER_MOST, &n);
-    for (size_t i = 0; i < n; i++)
+    e = sql_events_after(rq, cursor->seq, how_many(r), &n);
+    for (size_t i = 0; i < n; i++) {
+        r->at = (int64_t) i;
         hand_over(rq, s, &e[i]);
+    }
+    r->at = 0;
     if (n > 0)
         sql_cursor_move(rq, s->name, e[n - 1].seq);
     r->moved = (int64_t) n;
@@ -244,6 +255,7 @@ deliver_next(struct relay *r)
     r->subscriber = (unsigned) __builtin_ctzll(r->behind);
     r->behind &= r->behind - 1;
     r->seq = INT_NONE;
+    r->most = 0;
     go(r, RELAY_DELIVER);
 }
 
@@ -263,7 +275,9 @@ numbered(struct relay *r)
 
 
 /* What was not ours to begin with, or what the shop's end cut short, is no
- * fault of the subscriber's. */
+ * fault of the subscriber's.  Those before the one that failed went with its
+ * transaction: they are delivered first, at once and without it, so that it
+ * holds up none of them. */
 static void
 failed(struct relay *r, const struct problem *p)
 {
@@ -271,6 +285,12 @@ failed(struct relay *r, const struct problem *p)
 
     if (r->step != RELAY_DELIVER || r->seq == INT_NONE) {
         rest(r, false);
+        return;
+    }
+    if (r->at > 0) {
+        r->seq = INT_NONE;
+        r->most = r->at;
+        go(r, RELAY_DELIVER);
         return;
     }
     COUNT(shop, EVENTS_FAILED, 1);

@@ -285,10 +285,10 @@ fail_behind_seven(void **state)
 {
     struct toyshop *t = start(state);
 
-    poison = 9;
+    poison = 8;
     say_look(t, "f", "{all,toys}");
     say_cursor(t, "7", "0");
-    say_events(t, 8, EVENTS("toy.made", "toy.broken"));
+    say_events(t, 8, EVENTS("toy.broken", "toy.made"));
     say_done(t, "ROLLBACK", "ROLLBACK");
     say_begun(t);
     assert_non_null(strstr(owed(t), FAILED));
@@ -310,6 +310,34 @@ a_failure_is_noted_and_holds_up_nobody_else(void **state)
     say_done(t, "COMMIT", "COMMIT");
     assert_int_equal(counted(t, COUNT_EVENTS_FAILED), 1);
     assert_int_equal(counted(t, COUNT_EVENTS_DELIVERED), 0);
+}
+
+
+/* Without waiting for the one that failed, and without it. */
+static void
+what_came_before_it_is_delivered_at_once(void **state)
+{
+    struct toyshop *t = start(state);
+
+    poison = 10;
+    say_look(t, "f", "{all}");
+    say_cursor(t, "7", "0");
+    say_events(t, 8, EVENTS("toy.made", "toy.made", "toy.broken"));
+    say_done(t, "ROLLBACK", "ROLLBACK");
+    say_cursor(t, "7", "0");
+    assert_string_equal(owed_value(t, 1), "2");
+    say_events(t, 8, EVENTS("toy.made", "toy.made"));
+    say_moved(t);
+    assert_int_equal(counted(t, COUNT_EVENTS_DELIVERED), 2);
+    assert_int_equal(counted(t, COUNT_EVENTS_FAILED), 0);
+
+    pass(t, 1);
+    say_look(t, "f", "{all}");
+    say_cursor(t, "9", "0");
+    say_events(t, 10, EVENTS("toy.broken", "toy.made"));
+    say_done(t, "ROLLBACK", "ROLLBACK");
+    say_begun(t);
+    assert_non_null(strstr(owed(t), FAILED));
 }
 
 
@@ -426,6 +454,7 @@ core_event_tests(void)
         WITH_WORKING_TOYSHOP(the_cursor_passes_what_is_not_wanted),
         WITH_WORKING_TOYSHOP(nothing_behind_the_cursor_moves_nothing),
         WITH_WORKING_TOYSHOP(a_failure_is_noted_and_holds_up_nobody_else),
+        WITH_WORKING_TOYSHOP(what_came_before_it_is_delivered_at_once),
         WITH_WORKING_TOYSHOP(a_failure_that_cannot_be_noted_ends_the_round),
         WITH_WORKING_TOYSHOP(no_connection_is_nobodys_failure),
         WITH_WORKING_TOYSHOP(a_deadlock_is_tried_again_unseen),

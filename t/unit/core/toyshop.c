@@ -503,6 +503,13 @@ owed(struct toyshop *t)
 }
 
 
+const char *
+owed_value(struct toyshop *t, int i)
+{
+    return lane_owed(t)->queue.first->call.values[i];
+}
+
+
 static struct db_lane *
 lane_asked(struct toyshop *t, const char *text)
 {
