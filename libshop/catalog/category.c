@@ -41,13 +41,34 @@ reading_end(struct request *rq, struct reading *r)
 }
 
 
-struct staff_category *
-category_view(struct request *rq, uuid id)
+static struct staff_category *
+category_read(struct request *rq, uuid id)
 {
     struct reading r;
 
+    snapshot_begin(rq);
     reading_start(rq, &r, id);
     return reading_end(rq, &r);
+}
+
+
+/* As product_view(). */
+struct staff_category *
+category_view(struct request *rq, uuid id)
+{
+    const struct staff_category *before = NULL;
+    struct staff_category       *c = category_read(rq, id);
+
+    while (!snapshot_is_one(rq)
+           && (before == NULL || before->version != c->version))
+    {
+        before = sql_staff_category(rq, id, caller(rq)->channel_id);
+        if (before == NULL)
+            fail(rq, &not_found);
+        c = category_read(rq, id);
+    }
+
+    return c;
 }
 
 

@@ -35,13 +35,14 @@ product_hold(struct request *rq, uuid id)
 
 
 /* Eight statements in one round trip. */
-struct staff_product *
-product_view(struct request *rq, uuid id)
+static struct staff_product *
+product_read(struct request *rq, uuid id)
 {
     struct query           one, texts, variants, media;
     struct options_reading options;
     struct staff_product  *p;
 
+    snapshot_begin(rq);
     start_staff_product(rq, &one, id, caller(rq)->channel_id);
     start_product_wordings(rq, &texts, id, caller(rq)->channel_id);
     options_start(rq, &options, id);
@@ -55,6 +56,27 @@ product_view(struct request *rq, uuid id)
     p->options = options_end(rq, &options);
     p->variants.v = rows_staff_variants(rq, &variants, &p->variants.n);
     p->media.v = rows_staff_media(rq, &media, &p->media.n);
+
+    return p;
+}
+
+
+/* A version with the contents of another would let a change be undone unseen:
+ * what was not read at once is right when the version was the same before. */
+struct staff_product *
+product_view(struct request *rq, uuid id)
+{
+    const struct staff_product *before = NULL;
+    struct staff_product       *p = product_read(rq, id);
+
+    while (!snapshot_is_one(rq)
+           && (before == NULL || before->version != p->version))
+    {
+        before = sql_staff_product(rq, id, caller(rq)->channel_id);
+        if (before == NULL)
+            fail(rq, &not_found);
+        p = product_read(rq, id);
+    }
     etag_version(rq, p->version);
 
     return p;

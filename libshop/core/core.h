@@ -416,6 +416,13 @@ extern const struct problem wrong_body;         /* 422, with faults */
  * is shown behind it, which If-Match does not look at. */
 void check_version(struct request *rq, int64_t version);
 
+/* What is started together is read together, from one snapshot; but under load
+ * a statement may be sent with the next ones, and one that is slow is sent
+ * again.  Was it so since snapshot_begin()?  In a transaction it is the locks
+ * that count, and the answer is yes. */
+void snapshot_begin(struct request *rq);
+bool snapshot_is_one(const struct request *rq);
+
 void *alloc(struct request *rq, size_t size);   /* zeroed, attempt's arena   */
 const char *text_copy(struct request *rq, const char *text);
 const char *text_of(struct request *rq, const char *format, ...)

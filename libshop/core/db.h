@@ -39,6 +39,7 @@ struct db_wait {
     PGresult          *result;          /* the waiter's to PQclear           */
     char               sqlstate[6];
     char               constraint[64];  /* that was broken, or ""            */
+    uint64_t           batch;           /* who shares it shares a snapshot   */
     void             (*wake)(struct db_wait *w);        /* on the loop       */
     void              *ctx;
     struct db_entry   *entry;           /* the lane's; NULL when it is done  */

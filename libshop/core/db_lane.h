@@ -58,6 +58,7 @@ struct db_entry {
     bool               alone;           /* wants a Sync of its own           */
     bool               again;           /* sent again after a lost one       */
     bool               moved;           /* lapsed on the lane of reads       */
+    uint64_t           batch;           /* that it was sent with             */
     uint64_t           asked_ms;        /* by the loop's clock               */
     uint64_t           sent_us;         /* set when moved                    */
     bool               answered;

@@ -14,6 +14,9 @@
 #include "core/worker.h"
 
 
+static uint64_t  batches;       /* sent by this process                      */
+
+
 void
 entry_push(struct entries *l, struct db_entry *e)
 {
@@ -95,6 +98,7 @@ entry_finish(struct db_entry *e, enum db_outcome outcome, PGresult *result)
 {
     struct db_lane *l = e->lane;
     struct db_wait  gone = { 0 }, *w = e->w != NULL ? e->w : &gone;
+    uint64_t        batch = e->batch;
 
     if (l->counted && l->ring == NULL
         && (outcome == DB_ROWS || outcome == DB_ERROR))
@@ -103,6 +107,7 @@ entry_finish(struct db_entry *e, enum db_outcome outcome, PGresult *result)
     w->entry = NULL;
     w->outcome = outcome;
     w->result = result;
+    w->batch = batch;
     w->sqlstate[0] = w->constraint[0] = '\0';
     if (outcome == DB_ERROR)
         error_take(l, w);
@@ -171,6 +176,7 @@ send_one(struct db_lane *l, struct db_entry *e)
         set_prepared(l, c->slot, true);
     }
     entry_push(&l->sent, e);
+    e->batch = batches;
     e->sent_us = e->moved ? shop_env.mono_us() : 0;
     l->in_flight++;
     if (l->counted) {
@@ -193,6 +199,7 @@ send_one(struct db_lane *l, struct db_entry *e)
 static bool
 send_batch(struct db_lane *l)
 {
+    batches++;
     for (unsigned n = 0; n < BATCH_MAX && l->queue.n != 0
                          && l->in_flight < l->flight_max; n++) {
         struct db_entry *e = l->queue.first;

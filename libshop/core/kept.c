@@ -336,7 +336,9 @@ kept_fill(struct request *rq)
     }
     if (take_far(rq))
         return true;
-    rq->keep.by_clock = rq->keep.timed = false;
+    rq->keep.by_clock = rq->keep.timed = rq->keep.clock_split = false;
+    rq->keep.clock_batch = 0;
+    rq->keep.begun_ms = shop_now_ms(rq->shop);
     rq->keep.born = cache_clock(&rq->shop->cache);
     if (!cache_far_now(&rq->shop->cache, &rq->keep.far))
         rq->keep.far.epoch = 0;
@@ -377,12 +379,13 @@ is_tagged(struct request *rq)
 }
 
 
-/* What depends on the time is wrong some time later, without any change. */
+/* What depends on the time is wrong some time later, without any change.  How
+ * long that is was not asked of the same moment, if one of them was slow. */
 static bool
 is_timed(struct request *rq)
 {
     if (!rq->keep.by_clock || rq->keep.timed)
-        return true;
+        return !rq->keep.clock_split;
 
     shop_log(rq->shop, SHOP_LOG_ERROR, "%s asks what time it is, and does not "
              "say for how long its answer is good", rq->route->path);
@@ -462,7 +465,7 @@ tag_id(struct request *rq, const char *kind, uuid id)
 void
 valid_for(struct request *rq, int64_t seconds)
 {
-    uint64_t until = shop_now_ms(rq->shop) + (uint64_t) seconds * 1000;
+    uint64_t until = rq->keep.begun_ms + (uint64_t) seconds * 1000;
 
     rq->keep.timed = true;
     if (seconds != INT_NONE && until < rq->keep.until_ms)

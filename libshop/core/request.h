@@ -63,6 +63,9 @@ struct keeping {
     uint64_t          until_ms;         /* UINT64_MAX: no bound              */
     bool              by_clock;         /* a statement asked what time it is */
     bool              timed;            /* valid_for() was called            */
+    uint64_t          clock_batch;      /* of those that asked, or ...       */
+    bool              clock_split;      /* ... they did at different times   */
+    uint64_t          begun_ms;         /* before they did                   */
     cache_tag_t       tags[CACHE_MAX_TAGS];
     size_t            n;                /* more than CACHE_MAX_TAGS: too many */
     struct cache_key  fill_key;         /* claimed                           */
@@ -132,6 +135,8 @@ struct request {
     struct touching         touch;
     const char             *once_key;   /* Idempotency-Key, or NULL          */
     bool                    once_begun; /* the key was looked up             */
+    uint64_t                batch;      /* since snapshot_begin()            */
+    bool                    split;      /* not all since were of one         */
     struct query            once;       /* that stores the answer            */
     const char             *place;      /* before a constraint's pointer     */
 

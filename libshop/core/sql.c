@@ -153,6 +153,30 @@ sql_start(struct request *rq, struct query *q, const struct stmt *st,
 }
 
 
+void
+snapshot_begin(struct request *rq)
+{
+    rq->batch = 0;
+    rq->split = false;
+}
+
+
+bool
+snapshot_is_one(const struct request *rq)
+{
+    return rq->in_tx || !rq->split;
+}
+
+
+static void
+batch_note(uint64_t *first, bool *split, uint64_t batch)
+{
+    if (*first == 0)
+        *first = batch;
+    *split |= *first != batch;
+}
+
+
 static PGresult *
 result_of(struct request *rq, struct query *q)
 {
@@ -163,6 +187,11 @@ result_of(struct request *rq, struct query *q)
 
     if (r->wait.outcome != DB_ROWS)
         fail_database(rq, q->stmt->name, &r->wait);
+
+    batch_note(&rq->batch, &rq->split, r->wait.batch);
+    if (q->stmt->by_clock)
+        batch_note(&rq->keep.clock_batch, &rq->keep.clock_split,
+                   r->wait.batch);
 
     return r->wait.result;
 }

@@ -10,6 +10,7 @@ use utf8;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Shop::Test;
+use Shop::Toy qw(ask answer_to);
 
 my $admin = '/api/admin/v1';
 my $none = 'prod_00000000010000000000000001';
@@ -315,5 +316,51 @@ is(scalar(grep { $_->[0] != 201 && $_->[2] ne 'request_in_progress' } @made),
    0, 'the others were told that it is under way');
 is(sql_value("SELECT count(*) FROM slugs WHERE slug = 'vase'"), 1,
    'one vase in the shop');
+
+# --- read together ------------------------------------------------------------
+
+# The row is slow, and what goes with it was read by then: somebody changes both
+# in the meantime.  Two others keep those busy that read what is slow.
+sub slow_ones {
+    return (sql_as('postgres', <<'SQL'))[0][0];
+SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+   AND datname = current_database() AND application_name LIKE 'shop-slow%'
+SQL
+}
+
+start_shop(http => 'shop_slow_connections 2;');
+my $token = as_key(qw(products.read products.write categories.read
+                      categories.write));
+my $read = ok_json(post("$admin/products", { title => 'Book',
+    translations => { tr => { title => 'Old' } } }), 201)->{id};
+my $shelf = ok_json(post("$admin/categories", { name => 'Shelf',
+    translations => { tr => { name => 'Old' } } }), 201)->{id};
+for my $case ([ 'product', 'products', $read, 'title' ],
+              [ 'category', 'categories', $shelf, 'name' ]) {
+    my ($owner, $table, $id, $column) = @$case;
+    my $texts = "${owner}_i18n";
+
+    sql('BEGIN');
+    sql("LOCK TABLE $table IN ACCESS EXCLUSIVE MODE");
+    my @conns;
+    for my $n (1 .. 3) {
+        push @conns, ask('GET', "$admin/$table/$id", undef,
+                         authorization => "Bearer $token");
+        wait_for(sub {
+            my $status = status();
+            $status->{coroutines}{live} == $n
+                && $status->{counters}{read_in_flight} == ($n < 2 ? $n : 2)
+                && slow_ones() == $status->{counters}{read_in_flight};
+        }, "$n wait");
+    }
+    sql("UPDATE $table SET version = 2 WHERE id =
+         (SELECT ${owner}_id FROM $texts WHERE $column = 'Old')");
+    sql("UPDATE $texts SET $column = 'New' WHERE $column = 'Old'");
+    sql('COMMIT');
+    my ($got) = (map { answer_to($_, 'GET') } @conns)[-1];
+    like($got->{headers}{etag}, qr/^"v2-/, "$table: the version of the change");
+    is($got->{json}{translations}{tr}{$column}, 'New', 'with what it changed')
+        or diag $got->{body};
+}
 
 done();

@@ -340,6 +340,47 @@ what_depends_on_the_time_says_for_how_long(void **state)
 
 
 static void
+show_by_clock_twice(struct request *rq)
+{
+    struct query q[2];
+
+    sql_start(rq, &q[0], &clock_select, NULL, NULL);
+    sql_start(rq, &q[1], &clock_select, NULL, NULL);
+    tag(rq, "clock");
+    (void) sql_done(rq, &q[0]);
+    (void) sql_done(rq, &q[1]);
+    valid_for(rq, 60);
+    reply_text(rq, 200, "text/plain", "noon", 4);
+}
+
+
+static void
+get_by_clock_twice(struct toyshop *t, uint64_t second, const char *cache)
+{
+    struct asked a = { 0 };
+
+    get(t, &a);
+    for (uint64_t batch = 1; owed(t)[0] != '\0'; batch = second) {
+        owed_sent_with(t, batch);
+        say_done(t, "shop_now", "SELECT 1");
+    }
+    assert_answer(&a, 200, "noon");
+    assert_string_equal(a.cache, cache);
+}
+
+
+/* Who says for how long may have looked at another moment than the others. */
+static void
+what_was_read_at_two_moments_is_not_kept(void **state)
+{
+    toys.handler = show_by_clock_twice;
+    get_by_clock_twice(*state, 2, "miss");
+    get_by_clock_twice(*state, 1, "miss");
+    get_by_clock_twice(*state, 1, "hit");
+}
+
+
+static void
 show_caller(struct request *rq)
 {
     tag(rq, "caller");
@@ -883,6 +924,7 @@ core_kept_tests(void)
         WITH_KEPT(each_language_and_encoding_has_its_own),
         WITH_KEPT(a_key_has_at_most_1024_bytes),
         WITH_KEPT(what_depends_on_the_time_says_for_how_long),
+        WITH_KEPT(what_was_read_at_two_moments_is_not_kept),
         WITH_KEPT(who_asks_for_the_caller_has_no_answer_to_keep),
         WITH_KEPT(nothing_is_kept_when_it_is_off),
         WITH_KEPT(who_has_it_is_told_so),

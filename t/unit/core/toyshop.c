@@ -510,6 +510,13 @@ owed_value(struct toyshop *t, int i)
 }
 
 
+void
+owed_sent_with(struct toyshop *t, uint64_t batch)
+{
+    lane_owed(t)->queue.first->batch = batch;
+}
+
+
 static struct db_lane *
 lane_asked(struct toyshop *t, const char *text)
 {

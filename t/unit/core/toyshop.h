@@ -106,6 +106,7 @@ void assert_head(const struct asked *a, const char *line);
 /* The text that is owed an answer first, or "". */
 const char *owed(struct toyshop *t);
 const char *owed_value(struct toyshop *t, int i);       /* of it, from 0     */
+void owed_sent_with(struct toyshop *t, uint64_t batch);
 
 /* The first that is owed contains `text`, and is answered: with nothing but
  * the command's name, one row (name, value, ..., NULL), or an error. */
