@@ -322,7 +322,7 @@ $(OTHERS:%=torture-%): torture-%:
 	./configure --builddir=build-$* $(AS_$*)
 	@$(MAKE) B=build-$* all tools build-$*/unit
 	build-$*/unit
-	@SHOP_BUILD=build-$* t/run t/api/product.t t/core/*.t t/ngx/*.t \
+	@SHOP_BUILD=build-$* SEED=$(SEED) t/run t/api/product.t t/core/*.t t/ngx/*.t \
 	    t/fault/*.t
 
 # FUZZ_SECONDS= each; FUZZ= names one; FUZZ_KEEP=1 keeps what was found.

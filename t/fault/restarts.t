@@ -11,9 +11,6 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Shop::Fault;
 use Shop::Test;
-use Test::More;
-
-plan skip_all => 'it waits for minutes: make torture' if !torture();
 use Shop::Writers;
 
 use constant WRITES => 20;      # between two of them, at least
