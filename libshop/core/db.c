@@ -88,7 +88,7 @@ attrs_take(struct db *db, const char *given)
     if (strcmp(given, "read-write") == 0)
         db->attrs = PRIMARY;
     else
-        db->may_lag = strcmp(given, PRIMARY) != 0;
+        db->may_lag = *given != '\0' && strcmp(given, PRIMARY) != 0;
 }
 
 
