@@ -116,4 +116,10 @@ for my $name (sort keys %cost) {
            "$name: $few buffers of @{[FEW]} products, $many of @{[MANY]}");
 }
 
+# A new product goes behind the last one.
+like(join("\n", map { $_->[0] }
+          sql("EXPLAIN SELECT max(position) FROM products")),
+     qr/Index Only Scan Backward using products_by_position/,
+     'which is found without looking at the others');
+
 done();

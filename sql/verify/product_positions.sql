@@ -1,0 +1,7 @@
+-- Verify shop:product_positions on pg
+
+BEGIN;
+
+SELECT 'products_by_position'::regclass;
+
+ROLLBACK;
