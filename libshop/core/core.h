@@ -416,10 +416,10 @@ extern const struct problem wrong_body;         /* 422, with faults */
  * is shown behind it, which If-Match does not look at. */
 void check_version(struct request *rq, int64_t version);
 
-/* What is started together is read together, from one snapshot; but under load
- * a statement may be sent with the next ones, and one that is slow is sent
- * again.  Was it so since snapshot_begin()?  In a transaction it is the locks
- * that count, and the answer is yes. */
+/* Statements that are started together are read from one snapshot; but under
+ * load one may be sent with the next ones, and one that is slow is sent again.
+ * False: those since snapshot_begin() were not of one.  Within a transaction it
+ * is always true, as locks take the snapshot's place. */
 void snapshot_begin(struct request *rq);
 bool snapshot_is_one(const struct request *rq);
 
